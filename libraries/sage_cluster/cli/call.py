@@ -1,0 +1,74 @@
+"""What every command is given, and how an operation is run and shown."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+
+from sage_cluster.cluster_manager import ClusterManager
+from sage_cluster.config_manager import ConfigManager
+from sage_cluster.console import Progress, print_json, print_result, status_table
+from sage_cluster.errors import SageError
+from sage_cluster.model import NodeStatus, OperationResult
+
+
+@dataclass(frozen=True)
+class Call:
+    """What every command gets: the configuration's path, the output form and how long to wait for others."""
+
+    config: Path | None
+    as_json: bool
+    wait: float
+
+    def manager(self, report: Callable[[str, str], None] | None = None) -> ClusterManager:
+        """The managers for this call."""
+        config = ConfigManager(self.config)
+        return ClusterManager(config, report=report) if report else ClusterManager(config)
+
+
+class Command(click.Group):
+    """Prints a SageError as text, without a traceback, and ends with status 1."""
+
+    def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401
+        """Run the command."""
+        try:
+            return super().invoke(ctx)
+        except (SageError, ValueError) as error:
+            Console(stderr=True).print(str(error), style="red", markup=False, highlight=False)
+            ctx.exit(1)
+
+
+def operate(call: Call, work: Callable[[ClusterManager], OperationResult]) -> None:
+    """Run an operation with live progress, print its result, and end with its exit status."""
+    console = Console(stderr=call.as_json)
+    with Progress(console) as progress:
+        manager = call.manager(progress)
+        try:
+            result = work(manager)
+        finally:
+            manager.close()
+    if call.as_json:
+        print_json(result.to_dict())
+    else:
+        print_result(console, result)
+    sys.exit(0 if result.success else 1)
+
+
+def show_nodes(call: Call, ask: Callable[[ClusterManager], list[NodeStatus]]) -> None:
+    """Print the status of nodes; exit status 1 unless all run."""
+    manager = call.manager()
+    try:
+        nodes = ask(manager)
+    finally:
+        manager.close()
+    if call.as_json:
+        print_json([asdict(node) for node in nodes])
+    else:
+        Console().print(status_table(tuple(nodes)))
+    sys.exit(0 if all(node.state == "running" for node in nodes) else 1)

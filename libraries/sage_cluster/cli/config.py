@@ -1,0 +1,52 @@
+"""`sage-cluster config ...`: look at the configuration file and change it safely."""
+
+from __future__ import annotations
+
+import click
+import yaml
+
+from sage_cluster.cli.call import Call
+from sage_cluster.config_manager import ConfigManager
+from sage_cluster.console import print_json
+
+
+@click.group()
+def config() -> None:
+    """The configuration file: create, check, read, change."""
+
+
+@config.command("init")
+@click.pass_obj
+def config_init(call: Call) -> None:
+    """Write a first configuration file with comments; an existing one is left alone."""
+    click.echo(f"written: {ConfigManager(call.config).create_default_config()}")
+
+
+@config.command("check")
+@click.pass_obj
+def config_check(call: Call) -> None:
+    """Say everything that is wrong with the file."""
+    manager = ConfigManager(call.config)
+    workers = manager.load().workers
+    click.echo(f"{manager.path}: good, {len(workers)} workers")
+
+
+@config.command("get")
+@click.argument("key")
+@click.pass_obj
+def config_get(call: Call, key: str) -> None:
+    """One value by its dotted key, such as head.head_port."""
+    value = ConfigManager(call.config).get(key)
+    if call.as_json:
+        print_json(value)
+    else:
+        click.echo(value if isinstance(value, str) else yaml.safe_dump(value, default_flow_style=True).strip())
+
+
+@config.command("set")
+@click.argument("key")
+@click.argument("value")
+@click.pass_obj
+def config_set(call: Call, key: str, value: str) -> None:
+    """Set one value, read as YAML: `sage-cluster config set head.head_port 6380`."""
+    ConfigManager(call.config).set(key, yaml.safe_load(value))

@@ -1,0 +1,158 @@
+"""The cluster as a whole: the head and all workers, in the right order, as one operation."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from sage_cluster.config_manager import ConfigManager
+from sage_cluster.errors import NodeError, SageError, SshError
+from sage_cluster.head_manager import HeadManager
+from sage_cluster.model import ClusterStatus, NodeResult, OperationResult
+from sage_cluster.node_status import head_status, node_status, probe_or_error, strangers
+from sage_cluster.operations import Operations
+from sage_cluster.progress import Report, log_progress
+from sage_cluster.ray_node import RayNodes, head_node, worker_nodes
+from sage_cluster.ssh import SshPool, fan_out
+from sage_cluster.worker_manager import WorkerManager
+
+
+class ClusterManager:
+    """Manages the cluster of one configuration file. Collaborators are made from it when not given.
+
+    Results are values: nothing that happens on a node raises, it is in that node's result. What concerns the whole
+    raises: ConfigError, ClusterBusyError. Numbers named ``wait`` are seconds to wait for another operation to end.
+    """
+
+    def __init__(
+        self,
+        config_manager: ConfigManager | None = None,
+        *,
+        pool: SshPool | None = None,
+        operations: Operations | None = None,
+        report: Report = log_progress,
+    ) -> None:
+        self.config = config_manager or ConfigManager()
+        self._pool = pool or SshPool(lambda: self.config.load().ssh)
+        self.operations = operations or Operations(self.config.path)
+        self._nodes = RayNodes(self._pool)
+        self.head = HeadManager(self.config, pool=self._pool, operations=self.operations, report=report)
+        self.workers = WorkerManager(self.config, pool=self._pool, operations=self.operations, report=report)
+
+    def start_cluster(self, wait: float = 0.0) -> OperationResult:
+        """Start what does not run yet: the head, then all workers at once.
+
+        Returns when Ray calls every node ALIVE; a worker that fails holds up no other and is named in the result.
+        """
+        return self._operate("start cluster", wait, self._start)
+
+    def stop_cluster(self, force: bool = False, wait: float = 0.0) -> OperationResult:
+        """Stop all workers at once, then the head, and prove that no process of theirs is left.
+
+        A node that is not reached is a failure that names it. By ``force`` without asking first.
+        """
+        return self._operate("stop cluster", wait, lambda: self._stop(force))
+
+    def restart_cluster(self, wait: float = 0.0) -> OperationResult:
+        """Stop everything, then start everything: a new Ray session with the same members.
+
+        If the head cannot be stopped, nothing is started.
+        """
+
+        def restart() -> tuple[NodeResult, ...]:
+            stopped = self._stop(force=False)
+            if not stopped[-1].success:
+                return stopped
+            return self._start()
+
+        return self._operate("restart cluster", wait, restart)
+
+    def status_cluster(self) -> ClusterStatus:
+        """Ask every node at once, and Ray on the head; needs no lock and changes nothing."""
+        began = time.monotonic()
+        config = self.config.load()
+        head, workers = head_node(config), worker_nodes(config)
+        answers = fan_out(
+            [head, *workers], lambda node: probe_or_error(self._nodes, node), config.ssh.max_connections
+        )
+        view = answers[0][1]
+        rows = [] if isinstance(view, SageError) else view.get("nodes", [])
+        the_head = head_status(head, view)
+        the_workers = tuple(node_status(node, probe, rows) for node, probe in answers[1:])
+        return ClusterStatus(
+            head=the_head,
+            workers=the_workers,
+            strangers=strangers(rows, [the_head, *the_workers]),
+            problem=the_head.problem,
+            elapsed=time.monotonic() - began,
+        )
+
+    def scale_cluster(self, action: str, address: str, wait: float = 0.0) -> OperationResult:
+        """Add or remove the worker "host:port" while the cluster runs. ``action``: "add" or "remove".
+
+        A removed worker is drained first. The configuration changes only when the node joined or left.
+        Raises ValueError for another action.
+        """
+        actions = {"add": self.workers.add_worker, "remove": self.workers.remove_worker}
+        if action not in actions:
+            raise ValueError(f"scale_cluster: action was {action!r}, should be 'add' or 'remove'")
+        began = time.monotonic()
+        operation = f"scale cluster: {action} {address}"
+        try:
+            result = actions[action](address, wait)
+        except (NodeError, SshError) as error:
+            return OperationResult(operation, elapsed=time.monotonic() - began, error=str(error))
+        return OperationResult(operation, result.nodes, result.elapsed)
+
+    def cluster_info(self) -> dict[str, Any]:
+        """Where things are: configuration file, head, GCS and dashboard addresses, session, versions, workers."""
+        config = self.config.load()
+        status = self.status_cluster()
+        info: dict[str, Any] = {
+            "config": str(self.config.path),
+            "journal": str(self.operations.journal_path),
+            "head": status.head.name,
+            "head_running": status.head_running,
+            "session": status.head.session,
+            "gcs_address": f"{status.head.address or config.head.host}:{config.head.head_port}",
+            "workers": [worker.name for worker in status.workers],
+            "active_workers": status.active_workers,
+        }
+        if status.head_running and config.head.dashboard:
+            dashboard = self.head.dashboard()
+            info |= {"dashboard": dashboard["url"], "ray_version": dashboard["ray_version"]}
+        return info
+
+    def close(self) -> None:
+        """Close the connections to the nodes. The cluster runs on."""
+        self._pool.close()
+
+    def _operate(
+        self, operation: str, wait: float, work: Callable[[], tuple[NodeResult, ...]]
+    ) -> OperationResult:
+        began = time.monotonic()
+        error = ""
+        nodes: tuple[NodeResult, ...] = ()
+        with self.operations.exclusive(operation, wait):
+            try:
+                nodes = work()
+            except (NodeError, SshError) as problem:
+                error = str(problem)
+            result = OperationResult(operation, nodes, time.monotonic() - began, error)
+            self.operations.record("result", **result.to_dict())
+        return result
+
+    def _start(self) -> tuple[NodeResult, ...]:
+        head = self.head.start().nodes
+        if not head[0].success:
+            skipped = "not started, because the head did not start"
+            return (
+                *head,
+                *(NodeResult(name, False, "waiting", error=f"{name}: {skipped}") for name in self.workers.list_workers()),
+            )
+        return (*head, *self.workers.start_workers().nodes)
+
+    def _stop(self, force: bool) -> tuple[NodeResult, ...]:
+        """The workers' results, then the head's."""
+        return (*self.workers.stop_workers(force).nodes, *self.head.stop(force).nodes)

@@ -1,0 +1,123 @@
+"""What a person sees of an operation: live progress per node, and a table at the end."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from types import TracebackType
+from typing import Any, Self
+
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from sage_cluster.model import ClusterStatus, NodeState, NodeStatus, OperationResult
+
+COLOURS = {
+    NodeState.RUNNING: "green",
+    NodeState.STOPPED: "dim",
+    NodeState.UNREACHABLE: "red",
+    NodeState.CUT_OFF: "red",
+    NodeState.UNREGISTERED: "yellow",
+    NodeState.HUNG: "red",
+    NodeState.INCOMPLETE: "yellow",
+}
+
+
+class Progress:
+    """Shows the phase each node has reached: a live table on a terminal, a line per step elsewhere."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._phases: dict[str, tuple[str, float]] = {}
+        self._began = time.monotonic()
+        self._guard = threading.Lock()
+        self._live = (
+            Live(console=console, transient=True, auto_refresh=False) if console.is_terminal else None
+        )
+
+    def __call__(self, node: str, phase: str) -> None:
+        """Record a step; made to be a manager's ``report``."""
+        with self._guard:
+            at = time.monotonic() - self._began
+            self._phases[node] = (phase, at)
+            if self._live:
+                self._live.update(self._table(), refresh=True)
+            else:
+                self._console.print(f"{at:6.1f} s  {node}: {phase}", highlight=False)
+
+    def __enter__(self) -> Self:
+        if self._live:
+            self._live.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._live:
+            self._live.stop()
+
+    def _table(self) -> Table:
+        table = Table(box=None, show_header=False)
+        for node, (phase, at) in self._phases.items():
+            table.add_row(node, phase, f"{at:.1f} s")
+        return table
+
+
+def print_json(value: dict[str, Any] | list[Any]) -> None:
+    """Write a value as JSON, without colours or wrapping."""
+    Console(soft_wrap=True, highlight=False, markup=False, color_system=None).print(
+        json.dumps(value, indent=2, default=str)
+    )
+
+
+def result_table(result: OperationResult) -> Table:
+    """One row per node: outcome, phase, seconds."""
+    table = Table("NODE", "RESULT", "PHASE", "TIME", box=None, pad_edge=False)
+    for node in result.nodes:
+        outcome = Text("ok", "green") if node.success else Text("FAILED", "bold red")
+        phase = "already running" if node.details.get("already_running") else node.phase
+        table.add_row(node.name, outcome, phase, f"{node.elapsed:.1f} s")
+    return table
+
+
+def status_table(nodes: tuple[NodeStatus, ...]) -> Table:
+    """One row per node: state, what Ray says, address, processes, load."""
+    table = Table(
+        "NODE", "ROLE", "STATE", "RAY SAYS", "ADDRESS", "PROCESSES", "LOAD", box=None, pad_edge=False
+    )
+    for node in nodes:
+        table.add_row(
+            node.name,
+            node.role,
+            Text(node.state, COLOURS[node.state]),
+            node.ray_state or "-",
+            node.address or "-",
+            str(len(node.processes)),
+            "-" if node.load is None else f"{node.load:.2f}",
+        )
+    return table
+
+
+def print_result(console: Console, result: OperationResult) -> None:
+    """The table, what failed in full, and the verdict."""
+    if result.nodes:
+        console.print(result_table(result))
+    if result.message:
+        console.print(result.message, style="red", markup=False, highlight=False)
+    verdict = "done" if result.success else "FAILED"
+    console.print(f"{result.operation}: {verdict} in {result.elapsed:.1f} s", highlight=False)
+
+
+def print_status(console: Console, status: ClusterStatus) -> None:
+    """The table, and what is wrong in words."""
+    console.print(status_table(status.nodes))
+    for node in status.nodes:
+        if node.problem:
+            console.print(f"{node.problem}", style="red", markup=False, highlight=False)
+    for stranger in status.strangers:
+        console.print(
+            f"{stranger}: Ray calls it ALIVE, but the configuration does not know it", style="yellow"
+        )

@@ -1,0 +1,84 @@
+"""What a node is: its own view and Ray's view of it, put together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from sage_cluster.errors import SageError
+from sage_cluster.model import NodeState, NodeStatus
+from sage_cluster.ray_node import RayNode, RayNodes
+
+Probe = dict[str, Any]
+RayRow = dict[str, Any]
+
+
+def probe_or_error(nodes: RayNodes, node: RayNode) -> Probe | SageError:
+    """What the node says of itself, or why it does not answer."""
+    try:
+        return nodes.probe(node)
+    except SageError as error:
+        return error
+
+
+def head_status(head: RayNode, probe: Probe | SageError) -> NodeStatus:
+    """The head's status; its probe carries Ray's view too."""
+    rows = [] if isinstance(probe, SageError) else probe.get("nodes", [])
+    return node_status(head, probe, rows)
+
+
+def node_status(node: RayNode, probe: Probe | SageError, rows: Sequence[RayRow]) -> NodeStatus:
+    """One node's status from its probe and Ray's rows. Ray's dead entries are kept apart by node id."""
+    if isinstance(probe, SageError):
+        row = next((r for r in rows if r["node_name"] == node.name and r["state"] == "ALIVE"), None)
+        return NodeStatus(
+            name=node.name,
+            host=node.target.host,
+            port=node.target.port,
+            role=node.role,
+            state=NodeState.CUT_OFF if row else NodeState.UNREACHABLE,
+            ray_state=row["state"] if row else "",
+            node_id=row["node_id"] if row else "",
+            address=row["node_ip"] if row else "",
+            problem=str(probe),
+        )
+    raylet = probe["raylet"] or {}
+    row = next((r for r in rows if r["node_id"] == raylet.get("node_id")), None)
+    ray_state = row["state"] if row else ""
+    return NodeStatus(
+        name=node.name,
+        host=node.target.host,
+        port=node.target.port,
+        role=node.role,
+        state=_state(node.role, probe, ray_state),
+        ray_state=ray_state,
+        node_id=raylet.get("node_id", ""),
+        session=raylet.get("session", ""),
+        address=raylet.get("address", ""),
+        health=probe["health"],
+        processes=tuple(probe["processes"]),
+        ports=tuple(probe["ports"]),
+        load=probe["load"],
+        free_bytes=probe["free_bytes"],
+        problem=probe.get("ray_problem", ""),
+    )
+
+
+def strangers(rows: Sequence[RayRow], statuses: Sequence[NodeStatus]) -> tuple[str, ...]:
+    """The nodes that Ray calls ALIVE and that are none of the given ones."""
+    known = {status.node_id for status in statuses}
+    return tuple(
+        row["node_name"] or row["node_ip"]
+        for row in rows
+        if row["state"] == "ALIVE" and row["node_id"] not in known
+    )
+
+
+def _state(role: str, probe: Probe, ray_state: str) -> NodeState:
+    if not probe["processes"]:
+        return NodeState.STOPPED
+    if not probe["raylet"] or (role == "head" and not probe["gcs_running"]):
+        return NodeState.INCOMPLETE
+    if probe["health"] == "hung":
+        return NodeState.HUNG
+    return NodeState.RUNNING if ray_state == "ALIVE" else NodeState.UNREGISTERED

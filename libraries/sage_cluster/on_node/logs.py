@@ -1,0 +1,26 @@
+"""The logs of this node's Ray session, running or saved."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+
+class LogNotFoundError(Exception):
+    """There is no such log; the message names those there are."""
+
+
+def read_log(spec: dict[str, Any]) -> dict[str, Any]:
+    """The last ``lines`` lines of the log ``log`` of the newest session: ``path``, ``text``, and all log ``files``."""
+    running = sorted(Path(spec["temp_dir"]).glob("session_*_*/logs"))
+    saved = sorted(Path(spec["log_dir"]).expanduser().glob("session_*_*"))
+    directories = running or saved
+    if not directories:
+        raise LogNotFoundError(f"no session has left logs in {spec['temp_dir']} or {spec['log_dir']}")
+    directory = directories[-1]
+    names = sorted(p.name for p in directory.iterdir() if p.is_file())
+    if spec["log"] not in names:
+        raise LogNotFoundError(f"no log '{spec['log']}' in {directory}; there are: {', '.join(names)}")
+    path = directory / spec["log"]
+    lines = path.read_text(errors="replace").splitlines()[-int(spec["lines"]) :]
+    return {"path": str(path), "text": "\n".join(lines), "files": names}

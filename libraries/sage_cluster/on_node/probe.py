@@ -1,0 +1,90 @@
+"""What this node says of itself: its Ray processes, their health, and its own load and room."""
+
+from __future__ import annotations
+
+import os
+import socket
+import urllib.error
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+from sage_cluster.on_node.environment import EnvironmentNotFoundError
+from sage_cluster.on_node.ports import listening_ports
+from sage_cluster.on_node.ray_view import RayDoesNotAnswerError, ray_view
+from sage_cluster.on_node.sessions import Process, session_directories, session_processes
+
+HEALTH_SECONDS = 2.0
+DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
+
+def probe(spec: dict[str, Any]) -> dict[str, Any]:
+    """Describe the Ray session below ``spec["temp_dir"]``; on the head, what Ray says of all nodes as well.
+
+    Answers ``processes`` (role, pid, start, state), the raylet's identity or None, ``gcs_running``, ``health``
+    ("ok", "hung", "unknown" or "none"), listening ``ports``, ``sessions`` on disk, the node's load and free bytes;
+    and on a head that runs ``nodes`` (see `ray_view`) or ``ray_problem``.
+    """
+    temp_dir = spec["temp_dir"]
+    processes = session_processes(temp_dir)
+    raylet = next((p for p in processes if p.role == "raylet"), None)
+    gcs = next((p for p in processes if p.role == "gcs"), None)
+    return {
+        **(_ask_ray(spec, gcs) if gcs else {}),
+        "hostname": socket.gethostname(),
+        "processes": [{"role": p.role, "pid": p.pid, "start": p.start, "state": p.state} for p in processes],
+        "raylet": _raylet(raylet) if raylet else None,
+        "gcs_running": gcs is not None,
+        "health": _health(temp_dir, raylet),
+        "ports": sorted(listening_ports({p.pid for p in processes})),
+        "sessions": [directory.name for directory in session_directories(temp_dir)],
+        "load": os.getloadavg()[0],
+        "free_bytes": _free_bytes(temp_dir),
+    }
+
+
+def _ask_ray(spec: dict[str, Any], gcs: Process) -> dict[str, Any]:
+    gcs_address = f"{gcs.address}:{spec['head_port']}"
+    try:
+        return ray_view({**spec, "address": gcs.address, "gcs_address": gcs_address})
+    except (RayDoesNotAnswerError, EnvironmentNotFoundError) as error:
+        return {"ray_problem": str(error)}
+
+
+def _raylet(raylet: Process) -> dict[str, Any]:
+    return {
+        "pid": raylet.pid,
+        "node_id": raylet.node_id,
+        "session": raylet.session,
+        "address": raylet.address,
+        "gcs_address": raylet.gcs_address,
+        "state": raylet.state,
+    }
+
+
+def _health(temp_dir: str, raylet: Process | None) -> str:
+    """Ask the raylet's own agent (`/api/local_raylet_healthz`): an open port alone proves nothing."""
+    if raylet is None:
+        return "none"
+    if raylet.state == "T":
+        return "hung"
+    port_file = Path(temp_dir) / raylet.session / f"dashboard_agent_listen_port_{raylet.node_id}"
+    try:
+        port = int(port_file.read_text())
+    except (OSError, ValueError):
+        return "unknown"
+    try:
+        with DIRECT.open(f"http://{raylet.address}:{port}/api/local_raylet_healthz", timeout=HEALTH_SECONDS) as answer:
+            return "ok" if answer.status == 200 else "hung"  # noqa: PLR2004
+    except (urllib.error.HTTPError, TimeoutError):
+        return "hung"
+    except OSError:
+        return "unknown"
+
+
+def _free_bytes(temp_dir: str) -> int:
+    path = Path(temp_dir)
+    while not path.exists():
+        path = path.parent
+    space = os.statvfs(path)
+    return space.f_bavail * space.f_frsize

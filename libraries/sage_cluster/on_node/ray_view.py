@@ -1,0 +1,122 @@
+"""Ray's own answer to "which nodes are alive", asked on the head; and Ray's drain."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import time
+import urllib.request
+from typing import Any
+
+from sage_cluster.on_node.environment import find_environment
+from sage_cluster.on_node.sessions import is_alive, session_processes
+
+ASK_SECONDS = 5.0
+POLL_SECONDS = 0.1
+DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+STATE_API = "/api/v0/nodes?detail=1&limit=10000"
+ASK_GCS = """
+import json, sys
+from ray._raylet import GcsClient
+nodes = GcsClient(address=sys.argv[1]).get_all_node_info(timeout=float(sys.argv[2]))
+print(json.dumps([
+    {"node_id": node_id.hex(), "node_ip": info.node_manager_address, "state": "ALIVE" if info.state == 0 else "DEAD",
+     "node_name": info.node_name, "state_message": info.death_info.reason_message}
+    for node_id, info in nodes.items()]))
+"""
+DRAIN = """
+import sys, time
+from ray._raylet import GcsClient
+from ray.core.generated import autoscaler_pb2
+accepted, message = GcsClient(address=sys.argv[1]).drain_node(
+    sys.argv[2], autoscaler_pb2.DrainNodeReason.Value("DRAIN_NODE_REASON_PREEMPTION"), "removed by sage-cluster",
+    int((time.time() + float(sys.argv[3])) * 1000))
+if not accepted:
+    sys.exit(message or "the drain was rejected")
+"""
+
+
+class RayDoesNotAnswerError(Exception):
+    """Neither the dashboard's state API nor the GCS answered; the message carries both reasons."""
+
+
+def ray_view(spec: dict[str, Any]) -> dict[str, Any]:
+    """The nodes Ray knows, as ``nodes``: node_id, node_ip, node_name, state (ALIVE or DEAD), state_message.
+
+    With ``await_alive`` (node ids) it asks again until they all are ALIVE or ``timeout`` seconds have passed;
+    the last answer is given either way. The public state API is asked first; it needs the dashboard. Without one
+    Ray's GCS client is asked, which costs a Python start with Ray. Raises RayDoesNotAnswerError.
+    """
+    wanted = set(spec.get("await_alive", ()))
+    deadline = time.monotonic() + float(spec.get("timeout", 0.0))
+    while True:
+        nodes = _ask(spec)
+        alive = {node["node_id"] for node in nodes if node["state"] == "ALIVE"}
+        if wanted <= alive or time.monotonic() >= deadline:
+            return {"nodes": nodes}
+        time.sleep(POLL_SECONDS)
+
+
+def dashboard(spec: dict[str, Any]) -> dict[str, Any]:
+    """Ask the dashboard for its version over HTTP. Answers ``url``, ``ray_version`` and ``session``, or ``problem``."""
+    url = f"http://{spec['address']}:{spec['dashboard_port']}"
+    try:
+        with DIRECT.open(f"{url}/api/version", timeout=ASK_SECONDS) as answer:
+            version = json.load(answer)
+    except (OSError, ValueError) as error:
+        return {"url": url, "problem": str(error)}
+    return {"url": url, "ray_version": version["ray_version"], "session": version["session_name"]}
+
+
+def drain(spec: dict[str, Any]) -> dict[str, Any]:
+    """Tell Ray to give the node ``node_id`` no more work, as `ray drain-node` does. Raises RayDoesNotAnswerError."""
+    seconds = float(spec["timeout"])
+    _ray_python(spec, DRAIN, spec["gcs_address"], spec["node_id"], str(seconds))
+    return {"accepted": True}
+
+
+def await_raylet_end(spec: dict[str, Any]) -> dict[str, Any]:
+    """Wait up to ``timeout`` seconds for the raylet here to end by itself: a drained one does when its work is done."""
+    deadline = time.monotonic() + float(spec["timeout"])
+    raylets = [p for p in session_processes(spec["temp_dir"]) if p.role == "raylet"]
+    while any(is_alive(p) for p in raylets) and time.monotonic() < deadline:
+        time.sleep(POLL_SECONDS)
+    return {"ended": not any(is_alive(p) for p in raylets)}
+
+
+def _ask(spec: dict[str, Any]) -> list[dict[str, Any]]:
+    problem = "the dashboard is off"
+    if spec["dashboard"]:
+        try:
+            return _ask_state_api(f"http://{spec['address']}:{spec['dashboard_port']}{STATE_API}")
+        except (OSError, ValueError, KeyError) as error:
+            problem = f"state API: {error}"
+    try:
+        answer = _ray_python(spec, ASK_GCS, spec["gcs_address"], str(ASK_SECONDS))
+        return list(json.loads(answer.splitlines()[-1]))
+    except (RayDoesNotAnswerError, ValueError, IndexError) as error:
+        raise RayDoesNotAnswerError(f"{problem}; GCS: {error}") from error
+
+
+def _ask_state_api(url: str) -> list[dict[str, Any]]:
+    with DIRECT.open(url, timeout=ASK_SECONDS) as answer:
+        rows = json.load(answer)["data"]["result"]["result"]
+    keys = ("node_id", "node_ip", "node_name", "state", "state_message")
+    return [{key: row[key] for key in keys} for row in rows]
+
+
+def _ray_python(spec: dict[str, Any], program: str, *arguments: str) -> str:
+    environment = find_environment(spec["ray_command"], spec["python_path"], spec["conda_env"])
+    try:
+        done = subprocess.run(
+            [environment.python, "-c", program, *arguments],
+            capture_output=True,
+            text=True,
+            timeout=3 * ASK_SECONDS,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise RayDoesNotAnswerError(f"no answer within {error.timeout:.0f} s") from error
+    if done.returncode:
+        raise RayDoesNotAnswerError((done.stderr.strip().splitlines() or ["no reason given"])[-1])
+    return done.stdout

@@ -1,0 +1,187 @@
+"""Start Ray on this node: check what would make it fail, clear what an unclean death left, run `ray start`."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from sage_cluster.on_node.environment import RayEnvironment, find_environment
+from sage_cluster.on_node.ports import can_connect, own_address, port_owner, resolve
+from sage_cluster.on_node.sessions import COOKIE, Process, remove_sessions, session_processes
+from sage_cluster.on_node.stop import force_stop
+
+CONNECT_SECONDS = 3.0
+FREE_BYTES = 100_000_000
+LOG_LINES = 15
+
+
+class StartError(Exception):
+    """Ray could not be started here; the message says why."""
+
+
+class RayStartFailedError(StartError):
+    """`ray start` itself failed; what it left was cleared."""
+
+
+def start(spec: dict[str, Any]) -> dict[str, Any]:
+    """Start the head or a worker as ``spec`` says, unless it runs already.
+
+    Answers ``already_running``, ``cleared`` (what an earlier, unclean end had left), ``node_id``, ``session``,
+    ``address``, ``raylet_pid`` and the ``command`` that was run. Raises StartError, EnvironmentNotFoundError.
+    """
+    temp_dir = spec["temp_dir"]
+    is_head = spec["role"] == "head"
+    environment = find_environment(spec["ray_command"], spec["python_path"], spec["conda_env"])
+    running = session_processes(temp_dir)
+    raylet = _healthy_raylet(spec, running)
+    if raylet:
+        return {"already_running": True, "cleared": [], "command": [], **_identity(raylet)}
+    cleared = [f"{p.role} {p.pid}" for p in running]
+    if running:
+        force_stop(temp_dir)
+    cleared += remove_sessions(temp_dir, spec["log_dir"], int(spec["keep_logs"]))
+    _check_directory(temp_dir)
+    address = _head_address(spec) if is_head else _worker_address(spec)
+    if is_head:
+        _check_ports(spec)
+    command = ray_start_command(spec, environment, address)
+    _run(command, environment, spec)
+    for process in session_processes(temp_dir):
+        if process.role == "raylet":
+            return {"already_running": False, "cleared": cleared, "command": command, **_identity(process)}
+    raise RayStartFailedError(f"'ray start' ended well, but no raylet runs in {temp_dir}{_log_tails(temp_dir)}")
+
+
+def ray_start_command(spec: dict[str, Any], environment: RayEnvironment, address: str) -> list[str]:
+    """The argument list of `ray start` for this node."""
+    command = [environment.ray, "start", f"--node-ip-address={address}", f"--temp-dir={spec['temp_dir']}"]
+    command += [f"--node-name={spec['name']}", "--disable-usage-stats"]
+    if spec["role"] == "head":
+        command += ["--head", f"--port={spec['head_port']}"]
+        if spec["dashboard"]:
+            command += [
+                "--include-dashboard=true",
+                f"--dashboard-host={spec['dashboard_host']}",
+                f"--dashboard-port={spec['dashboard_port']}",
+            ]
+        else:
+            command.append("--include-dashboard=false")
+    else:
+        command.append(f"--address={resolve(spec['head_host'])}:{spec['head_port']}")
+    for option in ("num_cpus", "object_store_memory"):
+        if spec[option] is not None:
+            command.append(f"--{option.replace('_', '-')}={spec[option]}")
+    return [*command, *spec["ray_args"]]
+
+
+def _healthy_raylet(spec: dict[str, Any], running: list[Process]) -> Process | None:
+    roles = {p.role for p in running if p.state != "T"}
+    if "raylet" not in roles or (spec["role"] == "head" and "gcs" not in roles):
+        return None
+    raylet = next(p for p in running if p.role == "raylet")
+    return raylet if not spec["session"] or raylet.session == spec["session"] else None
+
+
+def _identity(raylet: Process) -> dict[str, Any]:
+    return {
+        "node_id": raylet.node_id,
+        "session": raylet.session,
+        "address": raylet.address,
+        "gcs_address": raylet.gcs_address,
+        "raylet_pid": raylet.pid,
+    }
+
+
+def _check_directory(temp_dir: str) -> None:
+    try:
+        Path(temp_dir).mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=temp_dir):
+            pass
+    except OSError as error:
+        raise StartError(f"temp_dir {temp_dir} cannot be written: {error.strerror}") from error
+    space = os.statvfs(temp_dir)
+    free = space.f_bavail * space.f_frsize
+    if free < FREE_BYTES:
+        raise StartError(
+            f"the disk of temp_dir {temp_dir} is full: {free} bytes free, Ray needs {FREE_BYTES}; make room"
+        )
+
+
+def _head_address(spec: dict[str, Any]) -> str:
+    try:
+        address = resolve(spec["head_host"])
+    except OSError:
+        address = ""
+    return spec["ssh_address"] if not address or address.startswith("127.") else address
+
+
+def _worker_address(spec: dict[str, Any]) -> str:
+    head, port = spec["head_host"], int(spec["head_port"])
+    try:
+        address = resolve(head)
+    except OSError as error:
+        raise StartError(f"the head's name '{head}' does not resolve on this node: {error}") from error
+    problem = can_connect(address, port, CONNECT_SECONDS)
+    if problem:
+        raise StartError(f"the head's GCS at {head}:{port} does not answer from this node: {problem}")
+    return own_address(address, port)
+
+
+def _check_ports(spec: dict[str, Any]) -> None:
+    wanted = {"head_port": spec["head_port"]}
+    if spec["dashboard"]:
+        wanted["dashboard_port"] = spec["dashboard_port"]
+    for key, port in wanted.items():
+        owner = port_owner(int(port))
+        if owner:
+            raise StartError(f"port {port} (head.{key}) is taken by {owner}; stop it or configure another head.{key}")
+
+
+def _run(command: list[str], environment: RayEnvironment, spec: dict[str, Any]) -> None:
+    words = [*environment.activate, *command]
+    environ = {**os.environ, **environment.environ, COOKIE: spec["temp_dir"], "RAY_USAGE_STATS_ENABLED": "0"}
+    with tempfile.TemporaryFile() as output:
+        try:
+            process = subprocess.Popen(
+                words,
+                env=environ,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        except OSError as error:
+            raise StartError(f"cannot run {words[0]}: {error.strerror}") from error
+        began = time.monotonic()
+        try:
+            status = process.wait(float(spec["timeout"]))
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+            status = None
+        if status == 0:
+            return
+        output.seek(0)
+        said = output.read().decode(errors="replace").strip()
+    tails = _log_tails(spec["temp_dir"])
+    force_stop(spec["temp_dir"])
+    elapsed = time.monotonic() - began
+    outcome = f"gave up after {elapsed:.0f} s" if status is None else f"ended with status {status}"
+    raise RayStartFailedError(f"'ray start' {outcome}\n{_last_lines(said)}{tails}")
+
+
+def _log_tails(temp_dir: str) -> str:
+    tails = ""
+    for name in ("raylet.out", "gcs_server.out", "dashboard_agent.log"):
+        for log in sorted(Path(temp_dir).glob(f"session_*/logs/{name}"))[-1:]:
+            tails += f"\n--- {log}\n{_last_lines(log.read_text(errors='replace'))}"
+    return tails
+
+
+def _last_lines(text: str) -> str:
+    return "\n".join(text.splitlines()[-LOG_LINES:])

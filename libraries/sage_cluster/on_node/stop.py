@@ -1,0 +1,80 @@
+"""Stop this node's Ray session: ask, wait, force, and prove that nothing is left."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from typing import Any
+
+from sage_cluster.on_node.sessions import Process, is_alive, remove_sessions, session_processes
+
+FORCE_SECONDS = 5.0
+POLL_SECONDS = 0.02
+
+
+def stop(spec: dict[str, Any]) -> dict[str, Any]:
+    """Stop every process of the sessions below ``spec["temp_dir"]`` and delete the session directories.
+
+    ``grace`` seconds pass between asking (SIGTERM) and force (SIGKILL). The raylet goes first, so that Ray hears a
+    farewell while the GCS still listens. Answers which pids ended by force, which remain, and the sessions removed.
+    """
+    temp_dir = spec["temp_dir"]
+    deadline = time.monotonic() + float(spec["grace"])
+    before = session_processes(temp_dir)
+    # Each waits for the next to hear its farewell: the GCS that of the raylet, and that of the autoscaler's monitor,
+    # which hangs when the GCS is gone before it.
+    _end([p for p in before if p.role == "raylet"], deadline)
+    _end([p for p in session_processes(temp_dir) if p.role != "gcs"], deadline)
+    _end(session_processes(temp_dir), deadline)
+    forced = force_stop(temp_dir)
+    remaining = [p.pid for p in session_processes(temp_dir)]
+    removed = [] if remaining else remove_sessions(temp_dir, spec.get("log_dir", ""), int(spec["keep_logs"]))
+    return {
+        "was_running": bool(before),
+        "stopped": sorted({p.pid for p in before} - set(remaining)),
+        "forced": forced,
+        "remaining": remaining,
+        "sessions_removed": removed,
+    }
+
+
+def kill_raylet(spec: dict[str, Any]) -> dict[str, Any]:
+    """SIGKILL the raylet, as a crash would. Answers its pid, or None when there was none."""
+    raylets = [p for p in session_processes(spec["temp_dir"]) if p.role == "raylet"]
+    _signal(raylets, signal.SIGKILL)
+    return {"pid": raylets[0].pid if raylets else None}
+
+
+def force_stop(temp_dir: str) -> list[int]:
+    """SIGKILL what is left, again while new ones appear, for at most FORCE_SECONDS. Returns the pids."""
+    forced: set[int] = set()
+    deadline = time.monotonic() + FORCE_SECONDS
+    while time.monotonic() < deadline:
+        left = session_processes(temp_dir)
+        if not left:
+            break
+        _signal(left, signal.SIGKILL)
+        forced |= {p.pid for p in left}
+        _wait_gone(left, deadline)
+    return sorted(forced)
+
+
+def _end(processes: list[Process], deadline: float) -> None:
+    _signal(processes, signal.SIGTERM, signal.SIGCONT)
+    _wait_gone(processes, deadline)
+
+
+def _signal(processes: list[Process], *signals: signal.Signals) -> None:
+    for process in processes:
+        for number in signals:
+            if is_alive(process):
+                try:
+                    os.kill(process.pid, number)
+                except ProcessLookupError:
+                    break
+
+
+def _wait_gone(processes: list[Process], deadline: float) -> None:
+    while time.monotonic() < deadline and any(is_alive(p) for p in processes):
+        time.sleep(POLL_SECONDS)

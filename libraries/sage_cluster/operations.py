@@ -1,0 +1,114 @@
+"""One operation at a time on a cluster, and a journal of what was done."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from io import TextIOWrapper
+from pathlib import Path
+from typing import Any
+
+from sage_cluster.errors import ClusterBusyError
+
+POLL_SECONDS = 0.1
+JOURNAL_BYTES = 5_000_000
+
+
+class Operations:
+    """The lock and the journal of one cluster; both lie beside its configuration file.
+
+    The lock is the kernel's (flock): it falls with the process that holds it, however that ends.
+    """
+
+    def __init__(self, config_path: Path) -> None:
+        self._lock_path = config_path.with_name(f".{config_path.name}.operation")
+        self.journal_path = config_path.with_name(f"{config_path.stem}.journal.jsonl")
+        self._held = threading.local()
+
+    @contextmanager
+    def exclusive(self, operation: str, wait: float = 0.0) -> Iterator[None]:
+        """Hold the cluster for an operation.
+
+        Within it the same thread may begin operations that are part of it. Another caller's operation is waited for
+        up to ``wait`` seconds. Raises ClusterBusyError, saying which it is, by which process and since when.
+        """
+        if getattr(self._held, "here", False):
+            yield
+            return
+        self._lock_path.parent.mkdir(parents=True, exist_ok=True)
+        deadline = time.monotonic() + wait
+        with self._lock_path.open("a+", encoding="utf-8") as file:
+            while not _try_lock(file):
+                if time.monotonic() >= deadline:
+                    raise self._busy(operation, file)
+                time.sleep(POLL_SECONDS)
+            holder = {
+                "operation": operation,
+                "pid": os.getpid(),
+                "host": socket.gethostname(),
+                "since": _now(),
+            }
+            file.truncate(0)
+            file.write(json.dumps(holder))
+            file.flush()
+            self.record("begin", operation=operation)
+            began = time.monotonic()
+            self._held.here = True
+            try:
+                yield
+            finally:
+                self._held.here = False
+                self.record("end", operation=operation, seconds=round(time.monotonic() - began, 3))
+                file.truncate(0)
+
+    def record(self, event: str, **details: Any) -> None:  # noqa: ANN401
+        """Append one event to the journal: wall and monotonic time, process, and the details."""
+        entry = {"time": _now(), "monotonic": time.monotonic(), "pid": os.getpid(), "event": event, **details}
+        if self.journal_path.exists() and self.journal_path.stat().st_size > JOURNAL_BYTES:
+            self.journal_path.replace(self.journal_path.with_suffix(".old.jsonl"))
+        with self.journal_path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(entry, default=str) + "\n")
+
+    def journal(self, last: int = 100) -> list[dict[str, Any]]:
+        """The newest ``last`` events, oldest first. A line cut short by a crash is passed over."""
+        if not self.journal_path.exists():
+            return []
+        events = []
+        for line in self.journal_path.read_text(encoding="utf-8").splitlines()[-last:]:
+            try:
+                events.append(json.loads(line))
+            except ValueError:
+                continue
+        return events
+
+    def _busy(self, operation: str, file: TextIOWrapper) -> ClusterBusyError:
+        file.seek(0)
+        try:
+            holder = json.loads(file.read())
+            by = f"'{holder['operation']}' by process {holder['pid']} on {holder['host']} since {holder['since']}"
+        except (ValueError, KeyError):
+            by = "another operation that is just beginning or ending"
+        return ClusterBusyError(
+            f"cannot {operation}: the cluster is busy with {by}",
+            where=str(self._lock_path),
+            fix="wait for it (--wait SECONDS, or wait= in Python), or end that process; a dead one does not block",
+        )
+
+
+def _try_lock(file: TextIOWrapper) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds")

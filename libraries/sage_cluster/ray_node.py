@@ -1,0 +1,219 @@
+"""The one place that knows how Ray is started, found, probed and stopped on a node.
+
+The work is done by the modules of `sage_cluster.on_node`: their source goes to the node's Python on standard input,
+so nothing is installed there, and the answer comes back as one line of JSON.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from sage_cluster.config_model import Config, Worker
+from sage_cluster.errors import NodeError, RayStartError
+from sage_cluster.ssh import SshPool
+from sage_cluster.ssh_connection import Target
+
+MODULES = ("sessions", "environment", "ports", "stop", "start", "ray_view", "probe", "logs", "main")
+ANSWER = "sage-cluster-answer:"
+PROBE_SECONDS = 15.0
+DASHBOARD_SECONDS = 10.0
+KEPT_LOGS = 5
+LOADER = """
+import sys, types
+for name in ("sage_cluster", "sage_cluster.on_node"):
+    sys.modules[name] = types.ModuleType(name)
+    sys.modules[name].__path__ = []
+for name, source in {sources!r}:
+    module = sys.modules[name] = types.ModuleType(name)
+    exec(compile(source, name, "exec"), module.__dict__)
+print({answer!r} + sys.modules["sage_cluster.on_node.main"].run(sys.argv[1], sys.argv[2]))
+"""
+
+
+@dataclass(frozen=True)
+class RayNode:
+    """One configured node: its name, where its sshd listens, and what the node needs to know for its Ray."""
+
+    name: str
+    role: str
+    target: Target
+    spec: dict[str, Any]
+
+
+class RayNodes:
+    """Runs the node-side commands over SSH. Every method raises SshError, or NodeError with the node's own words."""
+
+    def __init__(self, pool: SshPool) -> None:
+        self._pool = pool
+
+    def start(self, node: RayNode, *, session: str, timeout: float) -> dict[str, Any]:
+        """Start Ray there within ``timeout`` seconds, unless it runs in this ``session`` (any, when empty) already.
+
+        The answer is that of `sage_cluster.on_node.start.start`.
+        """
+        address = self._pool.connection(node.target).peer_address
+        spec = {"session": session, "timeout": timeout, "ssh_address": address}
+        return self._ask(node, "start", spec, timeout + PROBE_SECONDS)
+
+    def stop(self, node: RayNode, *, grace: float) -> dict[str, Any]:
+        """Stop Ray there: ``grace`` seconds to end by itself, then by force. NodeError when a process survives."""
+        answer = self._ask(node, "stop", {"grace": grace}, grace + 2 * PROBE_SECONDS)
+        if answer["remaining"]:
+            raise NodeError(
+                f"processes {answer['remaining']} survived even SIGKILL",
+                where=node.name,
+                fix="they are stuck in the kernel (state D in ps): look at the node's disks and network mounts",
+            )
+        return answer
+
+    def probe(self, node: RayNode, timeout: float = PROBE_SECONDS) -> dict[str, Any]:
+        """What the node says of itself; see `sage_cluster.on_node.probe.probe`."""
+        return self._ask(node, "probe", {}, timeout)
+
+    def ray_view(
+        self, head: RayNode, *, address: str, await_alive: tuple[str, ...] = (), timeout: float = 0.0
+    ) -> list[dict[str, Any]]:
+        """The nodes that Ray knows, asked on the head, whose own ``address`` is given.
+
+        Waits up to ``timeout`` seconds until the nodes ``await_alive`` are ALIVE; the last answer counts either way.
+        """
+        spec = {**_gcs(head, address), "await_alive": await_alive, "timeout": timeout}
+        return list(self._ask(head, "ray_view", spec, timeout + 2 * PROBE_SECONDS)["nodes"])
+
+    def dashboard(self, head: RayNode, *, address: str) -> dict[str, Any]:
+        """Ask the dashboard over HTTP, on the head; see `sage_cluster.on_node.ray_view.dashboard`."""
+        return self._ask(head, "dashboard", {"address": address}, DASHBOARD_SECONDS)
+
+    def drain(self, head: RayNode, *, address: str, node_id: str, timeout: float) -> None:
+        """Tell Ray to give a node no more work; running work has ``timeout`` seconds to end."""
+        spec = {**_gcs(head, address), "node_id": node_id, "timeout": timeout}
+        self._ask(head, "drain", spec, 2 * PROBE_SECONDS)
+
+    def kill_raylet(self, node: RayNode) -> int | None:
+        """SIGKILL the raylet there, as a crash would. Its pid, or None when none ran."""
+        pid: int | None = self._ask(node, "kill_raylet", {}, PROBE_SECONDS)["pid"]
+        return pid
+
+    def read_log(self, node: RayNode, log: str, lines: int) -> dict[str, Any]:
+        """The end of a log there; see `sage_cluster.on_node.logs.read_log`."""
+        return self._ask(node, "read_log", {"log": log, "lines": lines}, PROBE_SECONDS)
+
+    def follow_log(self, node: RayNode, log: str, on_output: Callable[[str], None], seconds: float) -> None:
+        """Pass on what is written to a log there, for at most ``seconds``."""
+        path = self.read_log(node, log, 0)["path"]
+        self._pool.run(node.target, ["tail", "-n", "0", "-F", path], timeout=seconds, on_output=on_output)
+
+    def await_raylet_end(self, node: RayNode, timeout: float) -> bool:
+        """Whether the raylet there ended by itself within ``timeout`` seconds."""
+        return bool(
+            self._ask(node, "await_raylet_end", {"timeout": timeout}, timeout + PROBE_SECONDS)["ended"]
+        )
+
+    def _ask(self, node: RayNode, command: str, extra: dict[str, Any], timeout: float) -> dict[str, Any]:
+        specification = json.dumps({**node.spec, **extra})
+        done = self._pool.run(
+            node.target,
+            [node.spec["python"], "-I", "-S", "-", command, specification],
+            timeout=timeout,
+            stdin=program(),
+        )
+        for line in done.stdout.splitlines():
+            if line.startswith(ANSWER):
+                answer: dict[str, Any] = json.loads(line[len(ANSWER) :])
+                if "kind" in answer:
+                    kind = RayStartError if answer["kind"] == "RayStartFailedError" else NodeError
+                    raise kind(answer["problem"], where=node.name)
+                return answer
+        raise NodeError(
+            f"'{command}' ended with status {done.returncode} and no answer: {done.stderr.strip()[-2000:]}",
+            where=node.name,
+            fix=f"see whether {node.spec['python']} runs there; set python_path or ray_command in the configuration",
+        )
+
+
+@cache
+def program() -> str:
+    """The node-side modules as one Python program."""
+    package = files("sage_cluster.on_node")
+    sources = [
+        (f"sage_cluster.on_node.{name}", package.joinpath(f"{name}.py").read_text("utf-8"))
+        for name in MODULES
+    ]
+    return LOADER.format(sources=sources, answer=ANSWER)
+
+
+def head_node(config: Config) -> RayNode:
+    """The head as configured."""
+    head = config.head
+    spec = {
+        **_shared(config),
+        **_environment(head.ray_command, head.python_path, head.conda_env),
+        "role": "head",
+        "name": head.host,
+        "temp_dir": head.temp_dir,
+        "log_dir": head.log_dir,
+        "num_cpus": head.num_cpus,
+        "object_store_memory": head.object_store_memory,
+        "ray_args": list(head.ray_args),
+    }
+    return RayNode(head.host, "head", Target(head.host, head.ssh_port), spec)
+
+
+def worker_node(config: Config, worker: Worker) -> RayNode:
+    """A worker, configured or not, with the settings for workers.
+
+    It is named by its host, with the port only where one host has several workers.
+    """
+    twins = sum(1 for other in config.workers if other.host == worker.host)
+    name = worker.host if twins < 2 else f"{worker.host}:{worker.port}"  # noqa: PLR2004
+    settings, remote = config.worker, config.remote
+    spec = {
+        **_shared(config),
+        **_environment(remote.ray_command, remote.python_path, remote.conda_env),
+        "role": "worker",
+        "name": name,
+        "temp_dir": settings.temp_dir,
+        "log_dir": settings.log_dir,
+        "num_cpus": settings.num_cpus,
+        "object_store_memory": settings.object_store_memory,
+        "ray_args": list(settings.ray_args),
+    }
+    return RayNode(name, "worker", Target(worker.host, worker.port), spec)
+
+
+def worker_nodes(config: Config) -> list[RayNode]:
+    """All workers, in the order of the configuration."""
+    return [worker_node(config, worker) for worker in config.workers]
+
+
+def _shared(config: Config) -> dict[str, Any]:
+    head = config.head
+    return {
+        "head_host": head.host,
+        "head_port": head.head_port,
+        "dashboard": head.dashboard,
+        "dashboard_host": head.dashboard_host,
+        "dashboard_port": head.dashboard_port,
+        "keep_logs": KEPT_LOGS,
+    }
+
+
+def _environment(ray_command: str | None, python_path: str | None, conda_env: str | None) -> dict[str, str]:
+    python = python_path or "python3"
+    if not python_path and ray_command and "/" in ray_command:
+        python = ray_command.rsplit("/", 1)[0] + "/python3"
+    return {
+        "ray_command": ray_command or "",
+        "python_path": python_path or "",
+        "conda_env": conda_env or "",
+        "python": python,
+    }
+
+
+def _gcs(head: RayNode, address: str) -> dict[str, Any]:
+    return {"address": address, "gcs_address": f"{address}:{head.spec['head_port']}"}

@@ -1,0 +1,137 @@
+"""Opening an SSH connection: reach the host, check that it is the right one, log in; each failure has its own error."""
+
+from __future__ import annotations
+
+import errno
+import socket
+from pathlib import Path
+
+import paramiko
+
+from sage_cluster.config_model import SshConfig
+from sage_cluster.errors import (
+    AuthenticationError,
+    ConnectionLostError,
+    ConnectionRefusedByHostError,
+    ConnectTimeoutError,
+    SshError,
+    UnknownHostError,
+)
+from sage_cluster.host_keys import check_host_key, load_known_hosts, preferred_key_types
+from sage_cluster.ssh_connection import SshConnection, Target
+
+KEEPALIVE_SECONDS = 15
+UNREACHABLE = {errno.EHOSTUNREACH, errno.ENETUNREACH, errno.ETIMEDOUT, errno.EHOSTDOWN}
+
+
+def open_connection(target: Target, settings: SshConfig) -> SshConnection:
+    """Connect and log in once, within ``settings.connect_timeout`` seconds a step.
+
+    Raises the SshError that fits: UnknownHostError, ConnectionRefusedByHostError, ConnectTimeoutError,
+    HostKeyUnknownError, HostKeyChangedError, AuthenticationError, ConnectionLostError.
+    """
+    known_hosts = Path(settings.known_hosts).expanduser()
+    sock = _connect(target, settings.connect_timeout)
+    transport = paramiko.Transport(sock)
+    try:
+        transport.banner_timeout = settings.connect_timeout
+        transport.auth_timeout = settings.connect_timeout
+        transport.set_keepalive(KEEPALIVE_SECONDS)
+        known = preferred_key_types(load_known_hosts(known_hosts), str(target))
+        options = transport.get_security_options()
+        if known:
+            options.key_types = [
+                *(t for t in options.key_types if t in known),
+                *(t for t in options.key_types if t not in known),
+            ]
+        transport.start_client(timeout=settings.connect_timeout)
+        check_host_key(
+            str(target),
+            transport.get_remote_server_key(),
+            known_hosts,
+            accept_new=settings.host_keys == "accept-new",
+        )
+        _log_in(target, transport, settings)
+    except SshError:
+        transport.close()
+        raise
+    except (OSError, EOFError, paramiko.SSHException) as error:
+        transport.close()
+        raise ConnectionLostError(
+            f"the SSH handshake failed: {error or type(error).__name__}",
+            where=str(target),
+            fix="see whether sshd is overloaded there (MaxStartups in its log), then try again",
+        ) from error
+    return SshConnection(target, transport)
+
+
+def _connect(target: Target, timeout: float) -> socket.socket:
+    where = str(target)
+    try:
+        sock = socket.create_connection((target.host, target.port), timeout)
+    except socket.gaierror as error:
+        raise UnknownHostError(
+            f"the name does not resolve: {error.strerror}",
+            where=where,
+            fix="correct the host in the configuration, or add it to the DNS or to /etc/hosts",
+        ) from error
+    except ConnectionRefusedError as error:
+        raise ConnectionRefusedByHostError(
+            "the connection was refused: nothing listens on this port",
+            where=where,
+            fix="start sshd on the node, or correct the port",
+        ) from error
+    except TimeoutError as error:
+        raise _unanswered(where, f"no answer within {timeout:g} s") from error
+    except OSError as error:
+        if error.errno in UNREACHABLE:
+            raise _unanswered(where, error.strerror or str(error)) from error
+        raise ConnectionLostError(f"cannot connect: {error}", where=where) from error
+    # Unacknowledged data ends the connection after this time: without it a cut-off node is noticed after 15 minutes.
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(timeout * 1000))
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return sock
+
+
+def _unanswered(where: str, reason: str) -> ConnectTimeoutError:
+    return ConnectTimeoutError(
+        f"the node does not answer: {reason}",
+        where=where,
+        fix="see whether the node is up and its network is whole",
+    )
+
+
+def _log_in(target: Target, transport: paramiko.Transport, settings: SshConfig) -> None:
+    keys = _keys(target, settings)
+    if not keys:
+        raise AuthenticationError(
+            "there is no SSH key to log in with",
+            where=str(target),
+            fix="set ssh.key_path in the configuration, or load a key into the SSH agent",
+        )
+    for key in keys:
+        try:
+            transport.auth_publickey(settings.user, key)
+        except paramiko.AuthenticationException:
+            continue
+        if transport.is_authenticated():
+            return
+    raise AuthenticationError(
+        f"user '{settings.user}' is not accepted with {settings.key_path or 'the keys of the SSH agent'}",
+        where=str(target),
+        fix=f"add the public key to ~{settings.user}/.ssh/authorized_keys there, or correct ssh.user and ssh.key_path",
+    )
+
+
+def _keys(target: Target, settings: SshConfig) -> list[paramiko.PKey]:
+    if not settings.key_path:
+        return list(paramiko.Agent().get_keys())
+    path = Path(settings.key_path).expanduser()
+    try:
+        return [paramiko.PKey.from_path(path)]
+    except (OSError, ValueError, paramiko.SSHException) as error:
+        raise AuthenticationError(
+            f"the key file {path} cannot be used: {error}",
+            where=str(target),
+            fix="set ssh.key_path to a readable private key without a passphrase, or use the SSH agent",
+        ) from error

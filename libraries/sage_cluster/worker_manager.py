@@ -1,0 +1,270 @@
+"""The workers: many nodes at once over SSH; one bad node never blocks or hides another."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
+
+from sage_cluster.config_manager import ConfigManager
+from sage_cluster.config_model import Config, parse_worker
+from sage_cluster.errors import NodeError, SageError
+from sage_cluster.model import NodeResult, NodeStatus, OperationResult
+from sage_cluster.node_status import node_status, probe_or_error
+from sage_cluster.node_work import on_all, start_with_retry
+from sage_cluster.operations import Operations
+from sage_cluster.progress import Report, log_progress
+from sage_cluster.ray_node import RayNode, RayNodes, head_node, worker_node, worker_nodes
+from sage_cluster.ssh import SshPool, fan_out
+from sage_cluster.ssh_connection import CommandResult, Target
+
+ALIVE_SECONDS = 15.0
+
+
+class WorkerManager:
+    """Manages the workers of the configuration. Collaborators are made from it when not given."""
+
+    def __init__(
+        self,
+        config_manager: ConfigManager | None = None,
+        *,
+        pool: SshPool | None = None,
+        operations: Operations | None = None,
+        report: Report = log_progress,
+    ) -> None:
+        self._config = config_manager or ConfigManager()
+        self._pool = pool or SshPool(lambda: self._config.load().ssh)
+        self._operations = operations or Operations(self._config.path)
+        self._nodes = RayNodes(self._pool)
+        self._report = report
+
+    def list_workers(self) -> list[str]:
+        """The names of the configured workers, in the order of the file. Raises ConfigError."""
+        return [node.name for node in worker_nodes(self._config.load())]
+
+    def start_workers(self, names: Sequence[str] | None = None, wait: float = 0.0) -> OperationResult:
+        """Start all workers, or the named ones, at once; those that run stay as they are.
+
+        Returns when Ray calls every started worker ALIVE, or a worker's deadline has passed. At most
+        ``cluster.start_concurrency`` start at a time. ``wait``: seconds to wait for another operation to end.
+        Raises ClusterBusyError, ConfigError, NodeError for an unknown name.
+        """
+        return self._operate("start workers", names, wait, self._start)
+
+    def stop_workers(
+        self, force: bool = False, names: Sequence[str] | None = None, wait: float = 0.0
+    ) -> OperationResult:
+        """Stop all workers, or the named ones, at once; a node that is not reached is a failure, not a success.
+
+        By ``force`` without asking first. A node is stopped when no process of its session is left.
+        """
+        return self._operate("stop workers", names, wait, lambda nodes: self._stop(nodes, force))
+
+    def restart_workers(self, names: Sequence[str] | None = None, wait: float = 0.0) -> OperationResult:
+        """Stop, then start all workers, or the named ones; a worker that could not be stopped is not started."""
+
+        def restart(nodes: Sequence[RayNode]) -> tuple[NodeResult, ...]:
+            stopped = {result.name: result for result in self._stop(nodes, False)}
+            started = self._start([node for node in nodes if stopped[node.name].success])
+            by_name = {**stopped, **{result.name: result for result in started}}
+            return tuple(by_name[node.name] for node in nodes)
+
+        return self._operate("restart workers", names, wait, restart)
+
+    def status_workers(self) -> list[NodeStatus]:
+        """Every worker's status, from its own view and Ray's; all nodes are asked at once."""
+        config = self._config.load()
+        head, workers = head_node(config), worker_nodes(config)
+        answers = fan_out(
+            [head, *workers], lambda node: probe_or_error(self._nodes, node), config.ssh.max_connections
+        )
+        rows = [] if isinstance(answers[0][1], SageError) else answers[0][1].get("nodes", [])
+        return [node_status(node, probe, rows) for node, probe in answers[1:]]
+
+    def add_worker(self, address: str, wait: float = 0.0) -> OperationResult:
+        """Start a worker given as "host:port" and put it into the configuration once it has joined.
+
+        Being configured already is no error, nor is running already.
+        """
+        config = self._config.load()
+        node = worker_node(config, parse_worker(address))
+        began = time.monotonic()
+        with self._operations.exclusive(f"add worker {node.name}", wait):
+            results = self._start([node])
+            if results[0].success:
+                self._config.add_worker_ssh_host(node.target.host, node.target.port)
+        return OperationResult("add worker", results, time.monotonic() - began)
+
+    def remove_worker(self, address: str, wait: float = 0.0) -> OperationResult:
+        """Drain a worker given as "host:port", stop it, and take it out of the configuration once it has left.
+
+        Running work has ``cluster.drain_timeout`` seconds to end. A node that does not answer is removed only when
+        Ray does not count on it either. Raises ClusterBusyError, ConfigError.
+        """
+        config = self._config.load()
+        worker = parse_worker(address)
+        node = worker_node(config, worker)
+        began = time.monotonic()
+        with self._operations.exclusive(f"remove worker {node.name}", wait):
+            results = on_all(
+                [node],
+                lambda _: self._remove(config, node, worker in config.workers),
+                doing="draining",
+                done="removed",
+                limit=1,
+                report=self._report,
+            )
+            if results[0].success:
+                self._config.remove_worker_ssh_host(worker.host, worker.port)
+        return OperationResult("remove worker", results, time.monotonic() - began)
+
+    def execute_remote_command(self, host: str, port: int, command: str, timeout: float = 60.0) -> bool:
+        """Run a shell command on a node; True when it ended with status 0 within ``timeout`` seconds.
+
+        Why it was False is logged; `run_command` gives the output and raises what went wrong.
+        """
+        log = logging.getLogger("sage_cluster")
+        try:
+            done = self.run_command(host, port, command, timeout)
+        except SageError as error:
+            log.warning("%s", error)
+            return False
+        if done.returncode:
+            log.warning(
+                "%s: '%s' ended with status %d: %s", host, command, done.returncode, done.stderr.strip()
+            )
+        return done.returncode == 0
+
+    def run_command(self, host: str, port: int, command: str, timeout: float = 60.0) -> CommandResult:
+        """Run a shell command on a node and return its output and status. Raises the SshError that fits."""
+        return self._pool.run(Target(host, port), ["sh", "-c", command], timeout=timeout)
+
+    def simulate_failure(self, worker: str) -> int:
+        """Kill a worker's raylet as a crash would (SIGKILL). Returns its pid; NodeError when none runs."""
+        node = self._chosen([worker])[0]
+        pid = self._nodes.kill_raylet(node)
+        if pid is None:
+            raise NodeError("no raylet runs here, so none can fail", where=node.name, fix="start the worker")
+        self._operations.record("simulated failure", node=node.name, raylet=pid)
+        return pid
+
+    def log(self, worker: str, name: str = "raylet.out", lines: int = 100) -> str:
+        """The last lines of a log of a worker's newest session. Raises NodeError, naming the logs there are."""
+        return str(self._nodes.read_log(self._chosen([worker])[0], name, lines)["text"])
+
+    def follow_log(
+        self, worker: str, name: str, on_output: Callable[[str], None], seconds: float = 24 * 3600.0
+    ) -> None:
+        """Pass on a log of a worker as it grows, for at most ``seconds``."""
+        self._nodes.follow_log(self._chosen([worker])[0], name, on_output, seconds)
+
+    def _operate(
+        self,
+        operation: str,
+        names: Sequence[str] | None,
+        wait: float,
+        work: Callable[[Sequence[RayNode]], tuple[NodeResult, ...]],
+    ) -> OperationResult:
+        began = time.monotonic()
+        with self._operations.exclusive(operation, wait):
+            results = work(self._chosen(names))
+        return OperationResult(operation, results, time.monotonic() - began)
+
+    def _chosen(self, names: Sequence[str] | None) -> list[RayNode]:
+        nodes = worker_nodes(self._config.load())
+        if names is None:
+            return nodes
+        known = {node.name: node for node in nodes}
+        unknown = [name for name in names if name not in known]
+        if unknown:
+            raise NodeError(
+                f"no worker {', '.join(unknown)} in the configuration",
+                where=str(self._config.path),
+                fix=f"the workers are: {', '.join(known) or 'none'}",
+            )
+        return [known[name] for name in names]
+
+    def _start(self, nodes: Sequence[RayNode]) -> tuple[NodeResult, ...]:
+        if not nodes:
+            return ()
+        config = self._config.load()
+        head = head_node(config)
+        head_raylet = self._nodes.probe(head)["raylet"]
+        if head_raylet is None:
+            raise NodeError("the head does not run", where=head.name, fix="start it: sage-cluster head start")
+        deadline = time.monotonic() + config.cluster.start_timeout
+
+        def start(node: RayNode) -> dict[str, Any]:
+            return start_with_retry(
+                self._nodes,
+                node,
+                session=head_raylet["session"],
+                deadline=deadline,
+                report=self._report,
+                record=self._operations.record,
+            )
+
+        results = on_all(
+            nodes,
+            start,
+            doing="starting",
+            done="running",
+            limit=config.cluster.start_concurrency,
+            report=self._report,
+        )
+        wanted = tuple(result.details["node_id"] for result in results if result.success)
+        rows = self._nodes.ray_view(
+            head, address=head_raylet["address"], await_alive=wanted, timeout=ALIVE_SECONDS
+        )
+        return tuple(_joined(result, rows) for result in results)
+
+    def _stop(self, nodes: Sequence[RayNode], force: bool) -> tuple[NodeResult, ...]:
+        config = self._config.load()
+        grace = 0.0 if force else config.cluster.stop_timeout
+        return on_all(
+            nodes,
+            lambda node: self._nodes.stop(node, grace=grace),
+            doing="stopping",
+            done="stopped",
+            limit=config.ssh.max_connections,
+            report=self._report,
+        )
+
+    def _remove(self, config: Config, node: RayNode, configured: bool) -> dict[str, Any]:
+        head = head_node(config)
+        view = probe_or_error(self._nodes, head)
+        rows = [] if isinstance(view, SageError) else view.get("nodes", [])
+        probe = probe_or_error(self._nodes, node)
+        status = node_status(node, probe, rows)
+        if isinstance(probe, SageError):
+            if status.ray_state == "ALIVE" or not configured:
+                raise probe
+            return {"drained": False, "note": "the node does not answer and Ray does not count on it"}
+        if not configured and not status.processes:
+            raise NodeError(
+                "this worker is neither in the configuration nor in the cluster",
+                where=node.name,
+                fix=f"the workers are: {', '.join(self.list_workers()) or 'none'}",
+            )
+        drained = False
+        if status.ray_state == "ALIVE" and not isinstance(view, SageError):
+            timeout = config.cluster.drain_timeout
+            address = view["raylet"]["address"]
+            self._nodes.drain(head, address=address, node_id=status.node_id, timeout=timeout)
+            drained = self._nodes.await_raylet_end(node, timeout)
+        self._report(node.name, "stopping")
+        return {"drained": drained, **self._nodes.stop(node, grace=config.cluster.stop_timeout)}
+
+
+def _joined(result: NodeResult, rows: Sequence[dict[str, Any]]) -> NodeResult:
+    """The result of a start, failed after all when Ray does not call the node ALIVE."""
+    if not result.success:
+        return result
+    row = next((r for r in rows if r["node_id"] == result.details["node_id"]), None)
+    if row and row["state"] == "ALIVE":
+        return result
+    said = f"{row['state']}: {row['state_message']}" if row else "nothing"
+    error = f"{result.name}: its raylet started, but Ray does not call it ALIVE; Ray says {said}"
+    return replace(result, success=False, phase="joining", error=error)
