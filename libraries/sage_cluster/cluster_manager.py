@@ -73,9 +73,7 @@ class ClusterManager:
         began = time.monotonic()
         config = self.config.load()
         head, workers = head_node(config), worker_nodes(config)
-        answers = fan_out(
-            [head, *workers], lambda node: probe_or_error(self._nodes, node), config.ssh.max_connections
-        )
+        answers = fan_out([head, *workers], lambda node: probe_or_error(self._nodes, node), config.ssh.max_connections)
         view = answers[0][1]
         rows = [] if isinstance(view, SageError) else view.get("nodes", [])
         the_head = head_status(head, view)
@@ -128,9 +126,7 @@ class ClusterManager:
         """Close the connections to the nodes. The cluster runs on."""
         self._pool.close()
 
-    def _operate(
-        self, operation: str, wait: float, work: Callable[[], tuple[NodeResult, ...]]
-    ) -> OperationResult:
+    def _operate(self, operation: str, wait: float, work: Callable[[], tuple[NodeResult, ...]]) -> OperationResult:
         began = time.monotonic()
         error = ""
         nodes: tuple[NodeResult, ...] = ()
@@ -149,7 +145,10 @@ class ClusterManager:
             skipped = "not started, because the head did not start"
             return (
                 *head,
-                *(NodeResult(name, False, "waiting", error=f"{name}: {skipped}") for name in self.workers.list_workers()),
+                *(
+                    NodeResult(name, False, "waiting", error=f"{name}: {skipped}")
+                    for name in self.workers.list_workers()
+                ),
             )
         return (*head, *self.workers.start_workers().nodes)
 

@@ -71,7 +71,9 @@ class _Editor:
 
     def result(self) -> str:
         text = self.text
-        for start, end, piece in sorted(self.splices, key=lambda splice: splice[:2], reverse=True):
+        # From the end on; of two pieces for one place, the one found first stands first.
+        ordered = sorted(enumerate(self.splices), key=lambda item: (*item[1][:2], item[0]), reverse=True)
+        for _, (start, end, piece) in ordered:
             text = text[:start] + piece + text[end:]
         return text
 

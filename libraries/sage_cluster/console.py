@@ -34,9 +34,7 @@ class Progress:
         self._phases: dict[str, tuple[str, float]] = {}
         self._began = time.monotonic()
         self._guard = threading.Lock()
-        self._live = (
-            Live(console=console, transient=True, auto_refresh=False) if console.is_terminal else None
-        )
+        self._live = Live(console=console, transient=True, auto_refresh=False) if console.is_terminal else None
 
     def __call__(self, node: str, phase: str) -> None:
         """Record a step; made to be a manager's ``report``."""
@@ -85,9 +83,7 @@ def result_table(result: OperationResult) -> Table:
 
 def status_table(nodes: tuple[NodeStatus, ...]) -> Table:
     """One row per node: state, what Ray says, address, processes, load."""
-    table = Table(
-        "NODE", "ROLE", "STATE", "RAY SAYS", "ADDRESS", "PROCESSES", "LOAD", box=None, pad_edge=False
-    )
+    table = Table("NODE", "ROLE", "STATE", "RAY SAYS", "ADDRESS", "PROCESSES", "LOAD", box=None, pad_edge=False)
     for node in nodes:
         table.add_row(
             node.name,
@@ -118,6 +114,4 @@ def print_status(console: Console, status: ClusterStatus) -> None:
         if node.problem:
             console.print(f"{node.problem}", style="red", markup=False, highlight=False)
     for stranger in status.strangers:
-        console.print(
-            f"{stranger}: Ray calls it ALIVE, but the configuration does not know it", style="yellow"
-        )
+        console.print(f"{stranger}: Ray calls it ALIVE, but the configuration does not know it", style="yellow")

@@ -79,9 +79,7 @@ class HeadManager:
         """The last lines of a log of the head's newest session. Raises NodeError, naming the logs there are."""
         return str(self._nodes.read_log(head_node(self._config.load()), name, lines)["text"])
 
-    def follow_log(
-        self, name: str, on_output: Callable[[str], None], seconds: float = FOLLOW_SECONDS
-    ) -> None:
+    def follow_log(self, name: str, on_output: Callable[[str], None], seconds: float = FOLLOW_SECONDS) -> None:
         """Pass on a log of the head as it grows, for at most ``seconds``."""
         self._nodes.follow_log(head_node(self._config.load()), name, on_output, seconds)
 

@@ -65,12 +65,16 @@ def node_status(node: RayNode, probe: Probe | SageError, rows: Sequence[RayRow])
 
 
 def strangers(rows: Sequence[RayRow], statuses: Sequence[NodeStatus]) -> tuple[str, ...]:
-    """The nodes that Ray calls ALIVE and that are none of the given ones."""
-    known = {status.node_id for status in statuses}
+    """The nodes that Ray calls ALIVE and that are none of the given ones.
+
+    An entry with a configured name but an unknown node id is that node's dead raylet, which Ray has not noticed yet.
+    """
+    ids = {status.node_id for status in statuses}
+    names = {status.name for status in statuses}
     return tuple(
         row["node_name"] or row["node_ip"]
         for row in rows
-        if row["state"] == "ALIVE" and row["node_id"] not in known
+        if row["state"] == "ALIVE" and row["node_id"] not in ids and row["node_name"] not in names
     )
 
 

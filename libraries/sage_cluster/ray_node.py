@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from typing import Any
 
 from sage_cluster.config_model import Config, Worker
-from sage_cluster.errors import NodeError, RayStartError
+from sage_cluster.errors import CommandTimeoutError, NodeError, RayStartError
 from sage_cluster.ssh import SshPool
 from sage_cluster.ssh_connection import Target
 
@@ -106,13 +107,12 @@ class RayNodes:
     def follow_log(self, node: RayNode, log: str, on_output: Callable[[str], None], seconds: float) -> None:
         """Pass on what is written to a log there, for at most ``seconds``."""
         path = self.read_log(node, log, 0)["path"]
-        self._pool.run(node.target, ["tail", "-n", "0", "-F", path], timeout=seconds, on_output=on_output)
+        with suppress(CommandTimeoutError):
+            self._pool.run(node.target, ["tail", "-n", "0", "-F", path], timeout=seconds, on_output=on_output)
 
     def await_raylet_end(self, node: RayNode, timeout: float) -> bool:
         """Whether the raylet there ended by itself within ``timeout`` seconds."""
-        return bool(
-            self._ask(node, "await_raylet_end", {"timeout": timeout}, timeout + PROBE_SECONDS)["ended"]
-        )
+        return bool(self._ask(node, "await_raylet_end", {"timeout": timeout}, timeout + PROBE_SECONDS)["ended"])
 
     def _ask(self, node: RayNode, command: str, extra: dict[str, Any], timeout: float) -> dict[str, Any]:
         specification = json.dumps({**node.spec, **extra})
@@ -140,10 +140,7 @@ class RayNodes:
 def program() -> str:
     """The node-side modules as one Python program."""
     package = files("sage_cluster.on_node")
-    sources = [
-        (f"sage_cluster.on_node.{name}", package.joinpath(f"{name}.py").read_text("utf-8"))
-        for name in MODULES
-    ]
+    sources = [(f"sage_cluster.on_node.{name}", package.joinpath(f"{name}.py").read_text("utf-8")) for name in MODULES]
     return LOADER.format(sources=sources, answer=ANSWER)
 
 

@@ -98,9 +98,7 @@ class SshPool:
         self.close()
 
 
-def fan_out(
-    nodes: Iterable[Node], work: Callable[[Node], Answer], limit: int
-) -> list[tuple[Node, Answer | SageError]]:
+def fan_out(nodes: Iterable[Node], work: Callable[[Node], Answer], limit: int) -> list[tuple[Node, Answer | SageError]]:
     """Do the work for all nodes, at most ``limit`` at once, and answer in their order.
 
     A node's SageError is its answer and holds up no other; any other exception is raised when all have ended.

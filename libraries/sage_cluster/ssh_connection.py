@@ -126,9 +126,7 @@ class SshConnection:
         except (OSError, EOFError, paramiko.SSHException) as error:
             raise self._lost(error, StaleConnectionError) from error
 
-    def _lost(
-        self, reason: object, kind: type[ConnectionLostError] = ConnectionLostError
-    ) -> ConnectionLostError:
+    def _lost(self, reason: object, kind: type[ConnectionLostError] = ConnectionLostError) -> ConnectionLostError:
         return kind(
             f"the connection broke: {reason or type(reason).__name__}",
             where=str(self.target),
@@ -139,9 +137,7 @@ class SshConnection:
 class _Reader:
     """Reads both outputs of a channel until the command has ended, up to a cap, or until a deadline."""
 
-    def __init__(
-        self, channel: paramiko.Channel, deadline: float, on_output: Callable[[str], None] | None
-    ) -> None:
+    def __init__(self, channel: paramiko.Channel, deadline: float, on_output: Callable[[str], None] | None) -> None:
         self._channel = channel
         self._deadline = deadline
         self._on_output = on_output

@@ -77,9 +77,7 @@ class WorkerManager:
         """Every worker's status, from its own view and Ray's; all nodes are asked at once."""
         config = self._config.load()
         head, workers = head_node(config), worker_nodes(config)
-        answers = fan_out(
-            [head, *workers], lambda node: probe_or_error(self._nodes, node), config.ssh.max_connections
-        )
+        answers = fan_out([head, *workers], lambda node: probe_or_error(self._nodes, node), config.ssh.max_connections)
         rows = [] if isinstance(answers[0][1], SageError) else answers[0][1].get("nodes", [])
         return [node_status(node, probe, rows) for node, probe in answers[1:]]
 
@@ -132,9 +130,7 @@ class WorkerManager:
             log.warning("%s", error)
             return False
         if done.returncode:
-            log.warning(
-                "%s: '%s' ended with status %d: %s", host, command, done.returncode, done.stderr.strip()
-            )
+            log.warning("%s: '%s' ended with status %d: %s", host, command, done.returncode, done.stderr.strip())
         return done.returncode == 0
 
     def run_command(self, host: str, port: int, command: str, timeout: float = 60.0) -> CommandResult:
@@ -215,9 +211,7 @@ class WorkerManager:
             report=self._report,
         )
         wanted = tuple(result.details["node_id"] for result in results if result.success)
-        rows = self._nodes.ray_view(
-            head, address=head_raylet["address"], await_alive=wanted, timeout=ALIVE_SECONDS
-        )
+        rows = self._nodes.ray_view(head, address=head_raylet["address"], await_alive=wanted, timeout=ALIVE_SECONDS)
         return tuple(_joined(result, rows) for result in results)
 
     def _stop(self, nodes: Sequence[RayNode], force: bool) -> tuple[NodeResult, ...]:

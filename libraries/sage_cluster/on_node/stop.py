@@ -10,6 +10,7 @@ from typing import Any
 from sage_cluster.on_node.sessions import Process, is_alive, remove_sessions, session_processes
 
 FORCE_SECONDS = 5.0
+GCS_SECONDS = 3.0  # it waits for ever for raylets that still talk to it, and has nothing more to save by then
 POLL_SECONDS = 0.02
 
 
@@ -26,7 +27,7 @@ def stop(spec: dict[str, Any]) -> dict[str, Any]:
     # which hangs when the GCS is gone before it.
     _end([p for p in before if p.role == "raylet"], deadline)
     _end([p for p in session_processes(temp_dir) if p.role != "gcs"], deadline)
-    _end(session_processes(temp_dir), deadline)
+    _end(session_processes(temp_dir), min(deadline, time.monotonic() + GCS_SECONDS))
     forced = force_stop(temp_dir)
     remaining = [p.pid for p in session_processes(temp_dir)]
     removed = [] if remaining else remove_sessions(temp_dir, spec.get("log_dir", ""), int(spec["keep_logs"]))

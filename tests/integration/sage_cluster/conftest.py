@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from sage_cluster import ClusterManager, ConfigManager, WorkerManager
 from sage_lab import Lab, Topology
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from sage_cluster import ClusterManager, ConfigManager
 
 pytestmark = pytest.mark.lab

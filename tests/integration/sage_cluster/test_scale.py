@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
+
 from sage_cluster import ClusterManager
 from sage_lab import Lab
 
@@ -45,7 +46,10 @@ def test_running_work_ends_before_its_worker_goes(lab: Lab, cluster_manager: Clu
         "open('/tmp/job-answer', 'w').write(json.dumps(ray.get(task)))\n"
     )
     python = cluster_manager.config.get("head.python_path")
-    launch = f'rm -f /tmp/job-*; setsid {python} -c "$0" {head}:6379 >/tmp/job-log 2>&1 & while ! test -e /tmp/job-runs; do sleep 0.1; done'
+    launch = (
+        f'rm -f /tmp/job-*; setsid {python} -c "$0" {head}:6379 >/tmp/job-log 2>&1 & '
+        "while ! test -e /tmp/job-runs; do sleep 0.1; done"
+    )
     assert lab.run("head", ["sh", "-c", launch, job], user="sage", timeout=60).returncode == 0
 
     removed = cluster_manager.scale_cluster("remove", "new-worker")

@@ -1,0 +1,30 @@
+# Two commands: `make lifecycle` (the main job) and `make test` (everything that proves the project).
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.PHONY: help lifecycle test lint unit bench clean
+
+help:           ## This list
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */\t/' | expand -t 16
+
+lifecycle:      ## Bring the lab up, run the lifecycle suite on it, take it down; the report is in results/
+	@provision/controller/install.sh
+	@provision/controller/lifecycle.sh
+
+test:           ## Lint, types, unit and integration tests, acceptance suites, coverage
+	@provision/controller/install.sh dev
+	@provision/controller/test.sh
+
+lint:           ## Only lint and types (after an install)
+	@provision/controller/install.sh dev
+	@provision/controller/lint.sh
+
+unit:           ## Only the tests that need no machine
+	@provision/controller/install.sh dev
+	@.venv/bin/pytest tests/unit
+
+bench:          ## The benchmarks beside their peers; a table and results/benchmarks.json
+	@provision/controller/install.sh dev
+	@.venv/bin/python -m benchmarks
+
+clean:          ## Take every lab of this checkout away
+	@.venv/bin/sage-lab sweep

@@ -1,0 +1,1 @@
+"""Side-by-side measurements of the managers and the lab: `python -m benchmarks`."""

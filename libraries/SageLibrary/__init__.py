@@ -1,0 +1,41 @@
+"""Plain words for the lab and the managers: what suites say, translated into calls; no logic of its own."""
+
+from __future__ import annotations
+
+from robotlibcore import DynamicCore
+
+from SageLibrary.evidence import EvidenceListener
+from SageLibrary.keywords.cluster import ClusterKeywords
+from SageLibrary.keywords.configuration import ConfigurationKeywords
+from SageLibrary.keywords.connection import ConnectionKeywords
+from SageLibrary.keywords.expectations import ExpectationKeywords
+from SageLibrary.keywords.lab import LabKeywords
+from SageLibrary.keywords.node import NodeKeywords
+from SageLibrary.stage import Stage
+
+
+class SageLibrary(DynamicCore):  # type: ignore[misc]  # it has no type hints
+    """Manages a Ray cluster on the nodes of a lab, and judges what it sees there.
+
+    The words fall into rooms: the lab (machines), the cluster (operations), expectations (what should be true now or
+    within a time), nodes (what a machine itself says), connections and configuration.
+
+    Importing the library touches no machine. The first `Bring The Lab Up` does.
+    """
+
+    ROBOT_LIBRARY_SCOPE = "GLOBAL"
+    ROBOT_LIBRARY_DOC_FORMAT = "ROBOT"
+
+    def __init__(self) -> None:
+        stage = Stage()
+        self.ROBOT_LIBRARY_LISTENER = EvidenceListener(stage)
+        super().__init__(
+            [
+                LabKeywords(stage),
+                ClusterKeywords(stage),
+                ExpectationKeywords(stage),
+                NodeKeywords(stage),
+                ConnectionKeywords(stage),
+                ConfigurationKeywords(stage),
+            ]
+        )

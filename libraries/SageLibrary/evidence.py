@@ -1,0 +1,66 @@
+"""What a failed test leaves behind: each node's logs, processes and network, in files of bounded size."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from robot import result, running
+
+from sage_cluster import SageError
+from sage_lab import Lab, LabError
+
+if TYPE_CHECKING:
+    from SageLibrary.stage import Stage
+
+FILE_BYTES = 500_000
+COLLECT_SECONDS = 10.0
+QUESTIONS = {
+    "processes.txt": "ps -eo pid,ppid,user,stat,etimes,rss,args --forest | cut -c 1-300",
+    "network.txt": "ip -brief address; ip route; ip -s link; ss -tanp; nft list ruleset",
+    "disk.txt": "df -h / /dev/shm /tmp; ls -laR /tmp | head -n 200",
+    "ray_logs.txt": "cd /tmp/ray; for log in session_*/logs/*.out session_*/logs/*.err session_*/logs/*.log; "
+    'do [ -s "$log" ] && echo "=== $log" && tail -n 60 "$log"; done; true',
+}
+
+
+class EvidenceListener:
+    """Marks tests on the timeline, and collects a bundle when one fails."""
+
+    ROBOT_LISTENER_API_VERSION = 3
+
+    def __init__(self, stage: Stage) -> None:
+        self._stage = stage
+
+    def start_test(self, data: running.TestCase, _: result.TestCase) -> None:
+        """Mark the test on the timeline."""
+        self._stage.timeline.mark(data.name)
+
+    def end_test(self, _: running.TestCase, result: result.TestCase) -> None:
+        """Leave a bundle for a failed test and name it in the test's message."""
+        if not result.failed or not self._stage.has_lab:
+            return
+        directory = self._stage.results() / "evidence" / re.sub(r"\W+", "_", result.full_name)
+        collect(self._stage.lab, directory)
+        status = directory / "status.json"
+        try:
+            status.write_text(json.dumps(self._stage.cluster.status_cluster().to_dict(), indent=2))
+        except SageError as error:
+            status.write_text(json.dumps({"problem": str(error)}))
+        result.message += f"\n\nEvidence of every node: {directory}"
+
+
+def collect(lab: Lab, directory: Path) -> None:
+    """Write what every node says of itself into ``directory``; a node that does not answer leaves its error."""
+    for node in lab.nodes:
+        folder = directory / node.name
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, question in QUESTIONS.items():
+            try:
+                done = lab.run(node.name, ["sh", "-c", question], timeout=COLLECT_SECONDS)
+                text = done.stdout + done.stderr
+            except LabError as error:
+                text = str(error)
+            (folder / name).write_bytes(text.encode()[:FILE_BYTES])

@@ -1,0 +1,103 @@
+"""Words for the configuration file; they need no machine."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+from robot.api import logger
+from robot.api.deco import keyword
+
+from sage_cluster import ConfigManager
+from sage_cluster.errors import ConfigError
+from SageLibrary.keywords.component import Component
+
+
+class ConfigurationKeywords(Component):
+    """The configuration file."""
+
+    @keyword
+    def workers_should_load_as(self, text: str, expected: str) -> None:
+        """A file with this text (``\\n`` for a new line) loads, and its workers are ``host:port, host:port``."""
+        manager = self._file(text)
+        workers = ", ".join(f"{host}:{port}" for host, port in manager.get_workers_ssh_hosts())
+        if workers != expected:
+            raise AssertionError(f"the workers were '{workers}', should be '{expected}'")
+
+    @keyword
+    def file_should_be_refused(self, text: str, *parts: str) -> None:
+        """A file with this text is refused with an error that names the file and contains each of the parts."""
+        manager = self._file(text)
+        try:
+            manager.load()
+        except ConfigError as error:
+            message = str(error)
+            logger.info(message)
+        else:
+            raise AssertionError("the file was loaded, should be refused")
+        missing = [part for part in (str(manager.path), *parts) if part not in message]
+        if missing:
+            raise AssertionError(f"the error was '{message}', should contain {missing}")
+
+    @keyword
+    def adding_a_worker_should_give(self, before: str, worker: str, after: str) -> None:
+        """A file changes from one exact text to the other when the worker ``host:port`` is added; nothing else does."""
+        manager = self._file(before)
+        host, _, port = worker.partition(":")
+        if not manager.add_worker_ssh_host(host, int(port or 22)):
+            raise AssertionError(f"{worker} was there already, should be new")
+        self._compare(manager.path, after)
+
+    @keyword
+    def removing_a_worker_should_give(self, before: str, worker: str, after: str) -> None:
+        """A file changes from one exact text to the other when the worker ``host:port`` is removed, nothing else."""
+        manager = self._file(before)
+        host, _, port = worker.partition(":")
+        if not manager.remove_worker_ssh_host(host, int(port or 22)):
+            raise AssertionError(f"{worker} was not there, should be removed")
+        self._compare(manager.path, after)
+
+    @keyword
+    def setting_should_be_refused(self, key: str, value: str, *parts: str) -> None:
+        """Setting a key to a value is refused with these words, and the file stays as it was."""
+        manager = self._file("head:\n  host: head # keep me\n")
+        before = manager.path.read_bytes()
+        try:
+            manager.set(key, int(value) if value.lstrip("-").isdigit() else value)
+        except ConfigError as error:
+            missing = [part for part in (key, *parts) if part not in str(error)]
+            if missing:
+                raise AssertionError(f"the error was '{error}', should contain {missing}") from error
+        else:
+            raise AssertionError(f"{key}: {value} was accepted, should be refused")
+        if manager.path.read_bytes() != before:
+            raise AssertionError(f"the file changed to '{manager.path.read_text()}', should stay as it was")
+
+    @keyword
+    def writers_at_once_should_lose_nothing(self, writers: int) -> None:
+        """So many writers add a worker each at the same time; afterwards all are there."""
+        manager = self._file("head: {host: head}\nworkers_ssh_hosts: ''\n")
+        threads = [
+            threading.Thread(target=ConfigManager(manager.path).add_worker_ssh_host, args=(f"w{number}",))
+            for number in range(writers)
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        found = {host for host, _ in manager.get_workers_ssh_hosts()}
+        if found != {f"w{number}" for number in range(writers)}:
+            raise AssertionError(f"the workers were {sorted(found)}, should be {writers}")
+
+    def _file(self, text: str) -> ConfigManager:
+        directory = self.stage.results() / "configurations"
+        directory.mkdir(parents=True, exist_ok=True)
+        path = directory / f"{len(list(directory.glob('*.yaml'))) + 1:03d}.yaml"
+        path.write_text(text, encoding="utf-8")
+        logger.info(f"{path}:\n{text}")
+        return ConfigManager(path)
+
+    @staticmethod
+    def _compare(path: Path, after: str) -> None:
+        if path.read_text(encoding="utf-8") != after:
+            raise AssertionError(f"the file was '{path.read_text()}', should be '{after}'")

@@ -1,0 +1,156 @@
+"""Words for what a machine itself says, asked over the lab's own path, independent of the managers."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from robot.api import logger
+from robot.api.deco import keyword
+
+from sage_lab import Completed
+from SageLibrary.keywords.component import Component
+
+JOBS = Path("resources/jobs")
+SHORT = 2000
+JOB_SECONDS = 90.0
+RAY_PROGRAMS = ("raylet", "gcs_server")
+PROCESS_TABLE = ["ps", "-u", "sage", "-o", "pid=,comm=,args="]
+
+
+class NodeKeywords(Component):
+    """Observations on the nodes."""
+
+    @keyword
+    def run_on_node(self, node: str, command: str, user: str = "root", timeout: float = 30.0) -> str:
+        """Run a shell command on a node, and return what it wrote; it fails when the command does.
+
+        ``timeout`` in seconds. Long output goes to a file that the log links.
+        """
+        done = self._run(node, ["sh", "-c", command], user, timeout)
+        if done.returncode:
+            raise AssertionError(
+                f"'{command}' on {node} ended with status {done.returncode}, should be 0: {done.stderr.strip()}"
+            )
+        return done.stdout
+
+    @keyword
+    def everything_on_node_is_killed(self, *nodes: str) -> None:
+        """Kill -9 every process of the cluster's user on these nodes: an unclean death that leaves its files."""
+        for node in nodes:
+            self._run(node, ["sh", "-c", "kill -9 -1"], "sage", 10.0)
+
+    @keyword
+    def node_should_have_stale_session_files(self, node: str) -> None:
+        """A Ray session without any process lies on the node's disk, sockets included."""
+        self.run_on_node(node, "test -n \"$(find /tmp/ray -path '*session_*/sockets/*' | head -n 1)\"")
+        if self._ray_processes(node):
+            raise AssertionError(f"Ray's processes on {node} were {self._ray_processes(node)}, should be none")
+
+    @keyword
+    def node_should_run_ray_processes(self, node: str, *programs: str) -> None:
+        """The node's process table has exactly these Ray servers: ``raylet``, ``gcs_server``."""
+        seen = sorted(name for _, name in self._ray_processes(node) if name in RAY_PROGRAMS)
+        if seen != sorted(programs):
+            raise AssertionError(f"Ray's servers on {node} were {seen}, should be {sorted(programs)}")
+
+    @keyword
+    def node_should_be_clean(self, *nodes: str) -> None:
+        """No process of Ray, no session directory and no listening port but sshd's is left on these nodes."""
+        for node in nodes:
+            leftovers = {
+                "processes": self._ray_processes(node),
+                "session directories": self.run_on_node(
+                    node, "find /tmp/ray -maxdepth 1 -name 'session_*' 2>/dev/null || true"
+                ).split(),
+                "listening ports": [
+                    line.split()[3]
+                    for line in self.run_on_node(node, "ss -Hltn").splitlines()
+                    if not line.split()[3].endswith(":22")
+                ],
+            }
+            for kind, left in leftovers.items():
+                if left:
+                    raise AssertionError(f"the {kind} left on {node} were {left}, should be none")
+
+    @keyword
+    def ray_itself_should_know_nodes(self, *nodes: str) -> None:
+        """Ray, asked by a driver of its own on the head, calls exactly these nodes alive, at their addresses."""
+        answer = json.loads(self.run_job("nodes_alive.py").splitlines()[-1])
+        addresses = sorted(self.stage.lab.node(node).cluster_address for node in nodes)
+        if sorted(answer) != addresses:
+            raise AssertionError(f"the nodes Ray knows were {sorted(answer)}, should be {addresses}")
+
+    @keyword
+    def a_task_should_run_on_nodes(self, *nodes: str) -> None:
+        """A Ray job with one task bound to each node gets every node's own host name back."""
+        hosts = json.loads(self.run_job("task_on_every_node.py").splitlines()[-1])
+        if sorted(hosts) != sorted(nodes):
+            raise AssertionError(f"the tasks ran on {sorted(hosts)}, should be {sorted(nodes)}")
+
+    @keyword
+    def run_job(self, script: str) -> str:
+        """Run a Ray driver from ``resources/jobs`` on the head as the cluster's user; returns what it printed."""
+        source = (self._resources() / script).read_text(encoding="utf-8")
+        python = self.stage.cluster.config.get("head.python_path")
+        head = self.stage.lab.node("head")
+        address = f"{head.cluster_address}:{self.stage.cluster.config.get('head.head_port')}"
+        done = self.stage.lab.run("head", [python, "-", address], user="sage", timeout=JOB_SECONDS, stdin=source)
+        self._log(done, "head")
+        if done.returncode:
+            raise AssertionError(f"{script} ended with status {done.returncode}: {done.stderr[-2000:]}")
+        return done.stdout
+
+    @keyword
+    def port_is_taken_by_another_program(self, node: str, port: int) -> int:
+        """Let a program that is not Ray listen on a port of a node. Returns its pid, for `Free The Port`."""
+        program = (
+            "import socket, os; s = socket.socket(); s.setsockopt(1, 2, 1); "
+            f"s.bind(('0.0.0.0', {port})); s.listen(); os.fork() and os._exit(0); os.setsid(); "
+            "os.write(1, str(os.getpid()).encode()); os.dup2(os.open('/dev/null', 1), 1); "
+            "os.dup2(1, 2); import signal; signal.pause()"
+        )
+        done = self._run(node, ["python3", "-c", program], "sage", 10.0)
+        return int(done.stdout)
+
+    @keyword
+    def free_the_port(self, node: str, pid: int) -> None:
+        """End the program that `Port Is Taken By Another Program` started."""
+        self.run_on_node(node, f"kill {pid}")
+
+    @keyword
+    def raylet_should_have_in_its_environment(self, node: str, name: str, value: str) -> None:
+        """The raylet's own environment on the node has this variable with this value."""
+        pids = [pid for pid, program in self._ray_processes(node) if program == "raylet"]
+        if len(pids) != 1:
+            raise AssertionError(f"the raylets on {node} were {pids}, should be one")
+        environment = self.run_on_node(node, f"tr '\\0' '\\n' < /proc/{pids[0]}/environ")
+        found = dict(line.split("=", 1) for line in environment.splitlines() if "=" in line)
+        if found.get(name) != value:
+            raise AssertionError(f"{name} of the raylet on {node} was '{found.get(name)}', should be '{value}'")
+
+    def _ray_processes(self, node: str) -> list[tuple[int, str]]:
+        """Every process of the cluster's user but its SSH sessions: pid and program."""
+        rows = [line.split(None, 2) for line in self._run(node, PROCESS_TABLE).stdout.splitlines()]
+        return [(int(row[0]), row[1]) for row in rows if row[1] not in ("sshd", "ps")]
+
+    def _run(self, node: str, argv: Sequence[str], user: str = "root", timeout: float = 30.0) -> Completed:
+        done = self.stage.lab.run(node, argv, user=user, timeout=timeout)
+        self._log(done, node)
+        return done
+
+    def _log(self, done: Completed, node: str) -> None:
+        text = done.stdout + done.stderr
+        if len(text) <= SHORT:
+            logger.info(f"{node}: status {done.returncode}\n{text}")
+            return
+        directory = self.stage.results() / "commands"
+        directory.mkdir(parents=True, exist_ok=True)
+        file = directory / f"{len(list(directory.iterdir())) + 1:04d}-{node}.txt"
+        file.write_text(text)
+        logger.info(f'{node}: status {done.returncode}, <a href="commands/{file.name}">{file.name}</a>', html=True)
+
+    @staticmethod
+    def _resources() -> Path:
+        return Path(__file__).parents[3] / JOBS

@@ -1,0 +1,67 @@
+"""What the keywords of a run share: the lab, the managers of its cluster, the timeline and the last result."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from robot.libraries.BuiltIn import BuiltIn, RobotNotRunningError
+
+from sage_cluster import ClusterManager, ConfigManager, OperationResult
+from sage_lab import Lab
+from SageLibrary.timeline import Timeline
+
+
+class Stage:
+    """Made empty; `use` fills it when the lab is up."""
+
+    def __init__(self) -> None:
+        self.timeline = Timeline()
+        self.last_result: OperationResult | None = None
+        self._lab: Lab | None = None
+        self._cluster: ClusterManager | None = None
+        self._configuration = b""
+
+    @property
+    def lab(self) -> Lab:
+        """The lab in use. AssertionError when no suite has brought one up."""
+        if self._lab is None:
+            raise AssertionError("there is no lab yet; the suite needs 'Suite Setup    Bring The Lab Up'")
+        return self._lab
+
+    @property
+    def has_lab(self) -> bool:
+        """Whether a lab is in use."""
+        return self._lab is not None
+
+    @property
+    def cluster(self) -> ClusterManager:
+        """The managers of the lab's cluster."""
+        if self._cluster is None:
+            raise AssertionError("there is no cluster yet; the suite needs 'Suite Setup    Bring The Lab Up'")
+        return self._cluster
+
+    def use(self, lab: Lab) -> None:
+        """Work with this lab from now on, from inside its network."""
+        lab.enter()
+        self._lab = lab
+        self._configuration = lab.config_path.read_bytes()
+        self._cluster = ClusterManager(ConfigManager(lab.config_path), report=self.timeline.record)
+
+    def restore_configuration(self) -> None:
+        """Give the configuration file the content that it had when the lab was taken into use."""
+        self.lab.config_path.write_bytes(self._configuration)
+
+    def leave(self) -> None:
+        """Let go of the lab; connections are closed."""
+        if self._cluster:
+            self._cluster.close()
+        self._lab = self._cluster = None
+
+    @staticmethod
+    def results() -> Path:
+        """Where this run writes its files."""
+        try:
+            return Path(BuiltIn().get_variable_value("${OUTPUT DIR}"))
+        except RobotNotRunningError:
+            return Path(os.environ.get("SAGE_RESULTS", "results"))

@@ -1,0 +1,117 @@
+"""Every command that the lab runs on this machine goes through here.
+
+A command dies with the process that started it and holds that process's lab lock as long as it lives: whoever
+gets the lock of a dead builder knows that none of its commands is still at work.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import IO
+
+from sage_lab import lock
+from sage_lab.errors import CommandTimeoutError, HostCommandError, MissingProgramError
+from sage_lab.model import Completed
+
+PACKAGES = {
+    "runc": "runc",
+    "tini": "tini",
+    "sshd": "openssh-server",
+    "ssh": "openssh-client",
+    "ssh-keygen": "openssh-client",
+    "ip": "iproute2",
+    "nft": "nftables",
+    "setpriv": "util-linux",
+}
+"""The programs that the container lab needs, and the Debian packages that bring them."""
+
+PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+
+def find(program: str) -> str:
+    """The path of a program; raises MissingProgramError with the command that installs it."""
+    path = shutil.which(program, path=PATH)
+    if path is None:
+        package = PACKAGES.get(program, program)
+        raise MissingProgramError(f"{program} is not installed", where="this machine", fix=f"apt-get install {package}")
+    return path
+
+
+def try_run(
+    argv: Sequence[str],
+    *,
+    stdin: str | None = None,
+    timeout: float = 60.0,
+    console: Path | None = None,
+    on_timeout: Callable[[], None] | None = None,
+    keeps_lock: bool = True,
+) -> Completed:
+    """Run a command to its end and return what it said, whatever its exit status.
+
+    Its output goes through files, so that what it leaves running in the background is not waited for; with
+    ``console`` both outputs go to that file and stay there. ``timeout`` is in seconds; raises
+    CommandTimeoutError, after the command was killed and ``on_timeout`` called. A command on a node does not
+    keep the lock that another thread may hold for its work on the lab itself.
+    """
+    program = [find("setpriv"), "--pdeathsig", "KILL", find(argv[0]), *argv[1:]]
+    with contextlib.ExitStack() as files:
+        source = files.enter_context(tempfile.TemporaryFile())
+        source.write((stdin or "").encode())
+        source.seek(0)
+        if console is None:
+            out, err = (files.enter_context(tempfile.TemporaryFile()) for _ in range(2))
+        else:
+            out = err = files.enter_context(console.open("w+b"))
+        process = subprocess.Popen(
+            program,
+            stdin=source,
+            stdout=out,
+            stderr=err,
+            env={"PATH": PATH, "LC_ALL": "C.UTF-8"},
+            pass_fds=lock.held_descriptors() if keeps_lock else (),
+        )
+        try:
+            returncode = process.wait(timeout)
+        except subprocess.TimeoutExpired:
+            raise CommandTimeoutError(
+                f"did not end within {timeout:g} s and was killed: {' '.join(argv)}",
+                where="this machine",
+                fix="see whether the machine is overloaded, then try again",
+            ) from None
+        finally:
+            if process.returncode is None:
+                process.kill()
+                process.wait()
+                if on_timeout is not None:
+                    on_timeout()
+        said = [_text(out)] if console else [_text(out), _text(err)]
+    return Completed(tuple(argv), returncode, said[0], said[-1])
+
+
+def _text(file: IO[bytes]) -> str:
+    file.seek(0)
+    return file.read().decode(errors="replace")
+
+
+def run(
+    argv: Sequence[str],
+    *,
+    stdin: str | None = None,
+    timeout: float = 60.0,
+    console: Path | None = None,
+) -> Completed:
+    """Like ``try_run``, but a non-zero exit status raises HostCommandError with the command's output."""
+    ended = try_run(argv, stdin=stdin, timeout=timeout, console=console)
+    if ended.returncode != 0:
+        said = (ended.stderr.strip() or ended.stdout.strip() or "it said nothing")[-2000:]
+        raise HostCommandError(
+            f"{' '.join(argv)} ended with {ended.returncode}: {said}",
+            where="this machine",
+            fix="'sage-lab doctor' tells what this machine lacks",
+        )
+    return ended

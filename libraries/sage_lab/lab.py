@@ -1,0 +1,192 @@
+"""A lab: bring up, describe, work with its nodes, take down, sweep."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from sage_lab.errors import LabError, LabNotUpError, UnknownNodeError
+from sage_lab.ledger import Ledger
+from sage_lab.model import Completed, LabNode, NodeHealth, nodes_of
+from sage_lab.namespaces import need_root, on_host
+from sage_lab.progress import Report, silent, step
+from sage_lab.providers import Provider
+from sage_lab.providers.container import PROVISION, ContainerProvider
+from sage_lab.state import (
+    DESCRIPTION,
+    directory_of,
+    locked,
+    names,
+    read_description,
+    sweep,
+    undo_all,
+    write_description,
+)
+from sage_lab.topology import Topology
+
+
+class Lab:
+    """A complete lab. Made by ``up`` or ``attach``; every method may be used from any thread."""
+
+    def __init__(self, name: str, directory: Path, topology: Topology) -> None:
+        self.name = name
+        self.directory = directory
+        self.topology = topology
+        self.nodes: tuple[LabNode, ...] = nodes_of(topology)
+        self.config_path = directory / "config.yaml"
+        self.ssh_config_path = directory / "ssh_config"
+        self.key_path = directory / "keys" / "sage"
+        self.known_hosts_path = directory / "known_hosts"
+        self._provider: Provider = ContainerProvider(name, directory, self.nodes, topology)
+
+    @classmethod
+    def up(cls, topology: Topology, name: str | None = None, report: Report = silent) -> Lab:
+        """Build the lab, or reuse it when it is there, the same, and healthy; anything else is swept first.
+
+        ``report`` is told each step with its time. Raises LabError; what was made until then is removed.
+        """
+        need_root("building a lab")
+        directory = directory_of(name)
+        lab = cls(directory.name, directory, topology)
+        with locked(directory):
+            on_host(lambda: lab._bring_up(report))
+        return lab
+
+    @classmethod
+    def attach(cls, name: str | None = None) -> Lab:
+        """The lab that is up; raises LabNotUpError when there is none, or only a part of one."""
+        directory = directory_of(name)
+        description = read_description(directory)
+        if description is None:
+            known = ", ".join(names()) or "none"
+            raise LabNotUpError(
+                f"the lab {directory.name} is not up; labs on this machine: {known}",
+                where=str(directory),
+                fix=f"sage-lab up --name {directory.name}",
+            )
+        topology = Topology.from_mapping(description["topology"], where=str(directory / DESCRIPTION))
+        return cls(directory.name, directory, topology)
+
+    def node(self, name: str) -> LabNode:
+        """The node of that name; raises UnknownNodeError naming those that exist."""
+        for node in self.nodes:
+            if node.name == name:
+                return node
+        raise UnknownNodeError(
+            f"there is no node {name!r}",
+            where=f"lab {self.name}",
+            fix=f"nodes: {', '.join(node.name for node in self.nodes)}",
+        )
+
+    def enter(self) -> None:
+        """Join the lab's network and resolve its names, from the calling thread on; again is no harm.
+
+        Threads and processes that it starts later join too. The lab's own work goes on as before.
+        """
+        self._provider.enter()
+
+    def run(
+        self,
+        node: str,
+        argv: Sequence[str],
+        *,
+        user: str = "root",
+        timeout: float = 30.0,
+        stdin: str | None = None,
+    ) -> Completed:
+        """Run a command on the node as ``root`` or ``sage``, by a path that no fault of the network cuts.
+
+        ``timeout`` is in seconds. A failing command is no error; raises CommandTimeoutError (and kills the
+        command on the node), UnknownNodeError, or NodeStateError when the node is off or frozen.
+        """
+        target = self.node(node)
+        return on_host(lambda: self._provider.run(target, argv, user=user, timeout=timeout, stdin=stdin))
+
+    def power_off(self, node: str) -> None:
+        """End the node as a cut of its power would; its disk stays."""
+        target = self.node(node)
+        on_host(lambda: self._provider.power_off(target))
+
+    def power_on(self, node: str) -> None:
+        """Start the node on its disk; /run, /dev/shm and its network are fresh. Waits for its SSH server."""
+        target = self.node(node)
+        on_host(lambda: self._provider.power_on(target))
+
+    def unplug(self, node: str) -> None:
+        """Cut the node's cluster link; the control link stays."""
+        target = self.node(node)
+        on_host(lambda: self._provider.unplug(target))
+
+    def plug(self, node: str) -> None:
+        """Join the node's cluster link again."""
+        target = self.node(node)
+        on_host(lambda: self._provider.plug(target))
+
+    def freeze(self, node: str) -> None:
+        """Stop every process of the node where it is."""
+        target = self.node(node)
+        on_host(lambda: self._provider.freeze(target))
+
+    def thaw(self, node: str) -> None:
+        """Let a frozen node go on."""
+        target = self.node(node)
+        on_host(lambda: self._provider.thaw(target))
+
+    def status(self) -> list[NodeHealth]:
+        """How each node is now, in the order of ``nodes``."""
+        return on_host(self._provider.health)
+
+    def down(self) -> None:
+        """Remove the lab and everything it made; gone already is no error."""
+        sweep(self.name)
+
+    def _bring_up(self, report: Report) -> None:
+        if self._is_there():
+            report(f"lab {self.name} is up already")
+            return
+        with step(report, "old state swept"):
+            undo_all(self.directory)
+        self.directory.mkdir(mode=0o700, parents=True)
+        Ledger(self.directory).record("directory", self.directory)
+        try:
+            self._provider.build(report)
+            write_description(self.directory, self._description())
+        except BaseException as error:
+            with _noting(error):
+                undo_all(self.directory)
+            raise
+
+    def _is_there(self) -> bool:
+        """Whether a lab like this is up, and all of its nodes are as they were built."""
+        if read_description(self.directory) != self._description():
+            return False
+        try:
+            health = self.status()
+        except (LabError, OSError):
+            return False
+        return all(node.state == "running" and node.ssh and node.plugged for node in health)
+
+    def _description(self) -> dict[str, object]:
+        return {"name": self.name, "topology": self.topology.as_dict(), "made_of": _fingerprint()}
+
+
+@contextlib.contextmanager
+def _noting(error: BaseException) -> Iterator[None]:
+    """Keep the first error the one that is raised, with the failure to clean up as a note."""
+    try:
+        yield
+    except LabError as second:
+        error.add_note(f"cleaning up failed too: {second}")
+
+
+def _fingerprint() -> str:
+    """What the nodes are made of: another environment, step or code makes another lab."""
+    digest = hashlib.sha256(f"{sys.prefix}\n{sys.base_prefix}\n".encode())
+    package = Path(__file__).parent
+    sources = [*PROVISION.glob("*.sh"), *(package / "providers").glob("*.py"), package / "lab_files.py"]
+    for path in sorted(sources):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()

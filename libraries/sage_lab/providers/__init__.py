@@ -1,0 +1,47 @@
+"""The kinds of machine that a lab can be made of, behind one small interface."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from sage_lab.model import Completed, LabNode, NodeHealth
+from sage_lab.progress import Report
+
+
+class Provider(Protocol):
+    """Makes nodes and works with them by a path of its own that no fault of the cluster can cut.
+
+    What it makes it writes to the lab's ledger first; the sweep of the ledger removes it, so there is no
+    method for that here.
+    """
+
+    def build(self, report: Report) -> None:
+        """Make all nodes and wait until each answers over SSH; raises LabError."""
+
+    def enter(self) -> None:
+        """Let this process reach the nodes, by address and by name; again is no harm."""
+
+    def run(self, node: LabNode, argv: Sequence[str], *, user: str, timeout: float, stdin: str | None) -> Completed:
+        """Run a command on the node and wait for its end, at most ``timeout`` seconds."""
+
+    def power_off(self, node: LabNode) -> None:
+        """End the node as a cut of its power would; its disk stays."""
+
+    def power_on(self, node: LabNode) -> None:
+        """Start the node on its disk and wait until it answers over SSH."""
+
+    def unplug(self, node: LabNode) -> None:
+        """Cut the node's cluster link; the control link stays."""
+
+    def plug(self, node: LabNode) -> None:
+        """Join the node's cluster link again."""
+
+    def freeze(self, node: LabNode) -> None:
+        """Stop every process of the node where it is."""
+
+    def thaw(self, node: LabNode) -> None:
+        """Let a frozen node go on."""
+
+    def health(self) -> list[NodeHealth]:
+        """How each node is now."""

@@ -1,0 +1,67 @@
+"""Whether a node's SSH server answers, seen from the lab's network."""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TypeVar
+
+from sage_lab.errors import NodeNotReadyError
+from sage_lab.model import LabNode
+from sage_lab.namespaces import on_network
+
+Result = TypeVar("Result")
+PORT = 22
+_POLL = 0.02
+
+
+def greeting(address: str, timeout: float) -> str:
+    """What the server says first; raises OSError when there is none within ``timeout`` seconds."""
+    with socket.create_connection((address, PORT), timeout=timeout) as connection:
+        said = connection.recv(255).decode(errors="replace").strip()
+    if not said.startswith("SSH-"):
+        raise OSError(f"it said {said!r}, which is not SSH")
+    return said
+
+
+def answering(network: Path, nodes: Sequence[LabNode], *, timeout: float = 2.0) -> dict[str, bool]:
+    """Which nodes greet over the control link within ``timeout`` seconds, all asked at once."""
+
+    def asks(node: LabNode) -> bool:
+        try:
+            return bool(greeting(node.control_address, timeout))
+        except OSError:
+            return False
+
+    return dict(zip((node.name for node in nodes), _all_at_once(network, asks, nodes), strict=True))
+
+
+def wait(network: Path, nodes: Sequence[LabNode], *, deadline: float = 30.0) -> None:
+    """Wait until every node greets; raises NodeNotReadyError with what was seen last."""
+    until = time.monotonic() + deadline
+
+    def waits(node: LabNode) -> str:
+        while True:
+            try:
+                return greeting(node.control_address, timeout=max(0.1, until - time.monotonic()))
+            except OSError as error:
+                if time.monotonic() >= until:
+                    raise NodeNotReadyError(
+                        f"no SSH over the control link after {deadline:g} s: {error}",
+                        where=f"{node.name}, {node.control_address}:{PORT}",
+                        fix="'sage-lab status' and the node's console.log in the lab's directory tell more",
+                    ) from error
+                time.sleep(_POLL)
+
+    _all_at_once(network, waits, nodes)
+
+
+def _all_at_once(network: Path, ask: Callable[[LabNode], Result], nodes: Sequence[LabNode]) -> list[Result]:
+    def work() -> list[Result]:
+        with ThreadPoolExecutor(max_workers=max(1, len(nodes))) as pool:
+            return list(pool.map(ask, nodes))
+
+    return on_network(network, work)

@@ -1,0 +1,117 @@
+"""Where labs keep their state on this machine, what labs there are, and how one is swept."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from sage_lab import lock
+from sage_lab.errors import LabNameError
+from sage_lab.ledger import Ledger
+from sage_lab.namespaces import need_root, on_host
+from sage_lab.undo import NETWORKS, UNDOERS, remove_directory
+
+HOME = Path("/var/lib/sage-lab")
+DESCRIPTION = "lab.json"
+_NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,30}[a-z0-9])?")
+
+
+def home() -> Path:
+    """Where the labs of this machine keep their state: $SAGE_LAB_HOME, or /var/lib/sage-lab."""
+    return Path(os.environ.get("SAGE_LAB_HOME") or HOME).resolve()
+
+
+def default_name() -> str:
+    """The lab's name when none is given: $SAGE_LAB, or one that belongs to this Python environment."""
+    return os.environ.get("SAGE_LAB") or f"lab-{hashlib.sha256(sys.prefix.encode()).hexdigest()[:6]}"
+
+
+def sweep(name: str | None = None) -> list[str]:
+    """Undo all that the lab's ledger owns, whatever state the lab is in.
+
+    Returns what was removed, nothing when nothing was there; raises SweepError naming what stayed.
+    """
+    directory = directory_of(name)
+    need_root("sweeping a lab")
+    if not directory.exists() and not directory.with_suffix(".lock").exists():
+        return []
+    with locked(directory):
+        return on_host(lambda: undo_all(directory))
+
+
+def names() -> list[str]:
+    """The names of all labs that have state on this machine, complete or not."""
+    if not home().is_dir():
+        return []
+    return sorted(path.name for path in home().iterdir() if path.is_dir() and _NAME.fullmatch(path.name))
+
+
+def leftovers() -> list[str]:
+    """The names of labs half-made, half-removed or ended by a reboot, that nobody works on now."""
+    locks = {path.stem for path in home().glob("*.lock")}
+    return [
+        name
+        for name in sorted(locks | set(names()))
+        if not _is_complete(name) and not lock.is_held(home() / f"{name}.lock")
+    ]
+
+
+def _is_complete(name: str) -> bool:
+    described = read_description(home() / name) is not None
+    return described and on_host((NETWORKS / name).exists)
+
+
+def directory_of(name: str | None) -> Path:
+    """The directory of a lab, there or not; raises LabNameError."""
+    wanted = name or default_name()
+    if not _NAME.fullmatch(wanted):
+        raise LabNameError(
+            f"{wanted!r} cannot be a lab's name",
+            where="lab",
+            fix="use up to 32 small letters, digits and hyphens",
+        )
+    return home() / wanted
+
+
+@contextlib.contextmanager
+def locked(directory: Path) -> Iterator[None]:
+    """Be the only one that builds or removes the lab; raises LabBusyError."""
+    try:
+        with lock.hold(directory.with_suffix(".lock")):
+            yield
+    finally:
+        with contextlib.suppress(OSError):  # other labs live there, or another caller was faster
+            home().rmdir()
+
+
+def undo_all(directory: Path) -> list[str]:
+    """Sweep the lab, by the holder of its lock and in the machine's own namespaces."""
+    removed = Ledger(directory).undo(UNDOERS)
+    # Without an entry in it: whoever made the directory was killed before the ledger had its first line.
+    if directory.exists():
+        remove_directory(str(directory))
+    return removed
+
+
+def read_description(directory: Path) -> dict[str, Any] | None:
+    """What a complete lab says of itself; nothing when it is not complete."""
+    try:
+        content = json.loads((directory / DESCRIPTION).read_text(encoding="utf-8"))
+    except (FileNotFoundError, NotADirectoryError, json.JSONDecodeError):
+        return None
+    return content if isinstance(content, dict) else None
+
+
+def write_description(directory: Path, description: dict[str, object]) -> None:
+    """Written last and at once: a lab with a description is complete."""
+    path = directory / DESCRIPTION
+    scratch = path.with_suffix(".new")
+    scratch.write_text(json.dumps(description, indent=1) + "\n", encoding="utf-8")
+    scratch.replace(path)

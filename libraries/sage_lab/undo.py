@@ -1,0 +1,89 @@
+"""How each kind of thing in the ledger is removed. Every undo may be repeated and may find nothing."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+from sage_lab import cgroups, kernel, lock
+from sage_lab.errors import SweepError
+from sage_lab.ledger import Ledger, Undo
+
+NETWORKS = Path("/run/netns")
+"""Where iproute2 keeps named network namespaces; its first namespace makes this a mount point."""
+OURS = Path("/run/sage-lab.netns")
+"""There while that mount was made for a lab."""
+_UNMOUNT_DEADLINE = 5.0
+_POLL = 0.02
+
+
+def unmount(target: str) -> bool:
+    """Unmount every mount at the target; a busy one is given some seconds to become free."""
+    point = Path(target)
+    found = False
+    until = time.monotonic() + _UNMOUNT_DEADLINE
+    while point in kernel.mount_points():
+        found = True
+        try:
+            kernel.umount(point)
+        except OSError as error:
+            if error.errno != errno.EBUSY or time.monotonic() >= until:
+                raise
+            time.sleep(_POLL)
+    return found
+
+
+def remove_network(name: str) -> bool:
+    """Remove a named network namespace, and with it every interface in it."""
+    path = NETWORKS / name
+    found = path.exists()
+    if path in kernel.mount_points():
+        kernel.umount(path, kernel.MNT_DETACH)
+    path.unlink(missing_ok=True)
+    return found
+
+
+def leave_networks_directory(target: str) -> bool:
+    """Undo the mount of the directory of namespaces if a lab caused it and nobody's namespaces are in it."""
+    directory = Path(target)
+    with lock.machine():
+        if not OURS.exists() or (directory.exists() and any(directory.iterdir())):
+            return False
+        found = unmount(target)
+        if directory.exists():
+            directory.rmdir()
+        OURS.unlink()
+    return found
+
+
+def remove_directory(target: str) -> bool:
+    """Remove the lab's directory, its ledger last; refuses while something is mounted below it."""
+    directory = Path(target)
+    if not directory.exists():
+        return False
+    mounted = [str(point) for point in kernel.mount_points() if point.is_relative_to(directory)]
+    if mounted:
+        raise SweepError(f"still mounted below it: {', '.join(mounted)}", where=target, fix="unmount them")
+    for entry in os.scandir(directory):
+        if entry.name == Ledger.FILE:
+            continue
+        if entry.is_dir(follow_symlinks=False):
+            shutil.rmtree(entry.path)
+        else:
+            Path(entry.path).unlink()
+    (directory / Ledger.FILE).unlink(missing_ok=True)
+    directory.rmdir()
+    return True
+
+
+UNDOERS: Mapping[str, Undo] = {
+    "directory": remove_directory,
+    "mount": unmount,
+    "network": remove_network,
+    "networks-directory": leave_networks_directory,
+    "cgroup": cgroups.remove,
+}

@@ -1,0 +1,48 @@
+#!/usr/bin/env bash
+# Install what the controller lacks: operating-system packages by apt, the Python environment in .venv.
+# usage: provision/controller/install.sh [dev]
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+extra="${1:-}"
+
+say() { printf '%6s s  %s\n' "$SECONDS" "$*"; }
+
+declare -A package_of=(
+    [runc]=runc [sshd]=openssh-server [ssh]=openssh-client [ip]=iproute2 [nft]=nftables [tini]=tini
+    [nsenter]=util-linux [ping]=iputils-ping
+)
+missing=()
+for program in "${!package_of[@]}"; do
+    PATH="$PATH:/usr/sbin:/sbin" command -v "$program" >/dev/null || missing+=("${package_of[$program]}")
+done
+python3 -c 'import ensurepip, venv' 2>/dev/null || missing+=(python3-venv)
+
+if ((${#missing[@]})); then
+    as_root=()
+    if [[ $EUID -ne 0 ]]; then
+        if sudo -n true 2>/dev/null; then
+            as_root=(sudo)
+        else
+            echo "These packages are missing. Install them, then run make again:" >&2
+            echo "  sudo apt-get update && sudo apt-get install --no-install-recommends ${missing[*]}" >&2
+            exit 1
+        fi
+    fi
+    say "installing ${missing[*]} with apt-get"
+    "${as_root[@]}" apt-get -qq update
+    "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -qq install --no-install-recommends "${missing[@]}" >/dev/null
+fi
+
+wanted="$(sha256sum pyproject.toml | cut -d ' ' -f 1) ${extra:-run}"
+have="$(cat .venv/installed 2>/dev/null || true)"
+if [[ "$have" != "$wanted" && "$have" != "${wanted% *} dev" ]]; then
+    say "making the Python environment .venv (${extra:-run time}); this downloads Ray once"
+    [[ -x .venv/bin/python ]] || python3 -m venv .venv
+    .venv/bin/python -m pip install --quiet --disable-pip-version-check -e ".${extra:+[$extra]}" \
+        2> >(grep -v '^WARNING: Location' >&2)
+    # Robot Framework reads no configuration file: this makes plain `robot` write to results/.
+    grep -q ROBOT_OPTIONS .venv/bin/activate ||
+        echo 'export ROBOT_OPTIONS="${ROBOT_OPTIONS:---outputdir results}"' >>.venv/bin/activate
+    echo "$wanted" >.venv/installed
+fi
+say "everything that is needed is installed"

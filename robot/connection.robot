@@ -1,0 +1,74 @@
+*** Settings ***
+Documentation     Layer B: SSH to the nodes. What works, and which error each problem gives, with its fix.
+
+Resource          ../resources/cluster.resource
+
+Suite Setup       Bring The Lab Up
+Suite Teardown    Leave The Lab With A Timeline
+Test Timeout      2 minutes
+
+Test Tags         connection
+
+
+*** Variables ***
+${EMPTY FILE}    ${OUTPUT DIR}/no_known_hosts
+${WRONG KEY}     ${OUTPUT DIR}/wrong_key
+
+
+*** Test Cases ***
+Each Problem Has Its Own Error
+    [Documentation]    One row per problem: what is wrong, and where.
+    [Tags]    smoke
+    [Setup]    Make Key    ${WRONG KEY}
+    [Template]    Connecting Should Fail
+    # PROBLEM    HOST    WHAT IS WRONG
+    unknown host    no-such-node
+    refused    head    port=2222
+    wrong key    head    key=${WRONG KEY}
+    wrong key    head    user=nobody
+    wrong key    worker-1    key=${OUTPUT DIR}/no_such_key
+    unknown host key    worker-1    known_hosts=${EMPTY FILE}
+
+Changed Host Key Is Refused
+    ${swapped}=    Known Hosts With The Keys Swapped    worker-1    worker-2
+    Connecting Should Fail    changed host key    worker-1    known_hosts=${swapped}
+
+Node Without A Cable Does Not Answer
+    Given Unplug    worker-2
+    Then Connecting Should Fail    no answer    worker-2
+    [Teardown]    Plug In    worker-2
+
+First Contact Is Kept Where It Is Allowed
+    New Host Key Should Be Accepted And Kept    worker-1    ${OUTPUT DIR}/accepted_known_hosts
+
+Commands Give Their Status And Output
+    [Documentation]    What a shell could break arrives as it was written.
+    [Template]    Remote Command Should Give
+    # NODE    COMMAND    STATUS    OUTPUT
+    head    hostname    0    head
+    worker-1    exit 3    3
+    worker-1    echo "two \ words" '$HOME; rm -rf /nothing'    0    two \ words $HOME; rm -rf /nothing
+    worker-2    cat < /dev/null    0
+    worker-2    false || echo recovered    0    recovered
+    head    kill -9 $$    -1
+
+Remote Command Answers Yes Or No
+    [Template]    Execute Remote Command Should Be
+    # NODE    COMMAND    ANSWER
+    head    true    yes
+    head    false    no
+    no-such-node    true    no
+
+A Command Ends At Its Deadline
+    Slow Command Should Be Ended    worker-1    2
+
+Output Arrives Whole
+    [Documentation]    More than any buffer holds, on both outputs at once.
+    Output Should Arrive Whole    worker-1    4
+
+Many Commands Run At Once
+    Commands Should Run At Once    24    8    @{NODES}
+
+Connections Survive A Power Cycle
+    [Tags]    destructive
+    Connection Should Survive A Power Cycle    worker-2

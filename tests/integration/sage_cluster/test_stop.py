@@ -1,0 +1,87 @@
+"""Stop ends this cluster's processes, all of them, and nobody else's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pytest
+
+from sage_cluster import ClusterManager, NodeState
+from sage_lab import Lab
+
+pytestmark = pytest.mark.lab
+
+
+@dataclass(frozen=True)
+class Bystanders:
+    """Processes on worker-1 that a careless manager would end, by what they are."""
+
+    pids: dict[str, int]
+
+    def alive(self, lab: Lab) -> set[str]:
+        return {
+            name for name, pid in self.pids.items() if lab.run("worker-1", ["kill", "-0", str(pid)]).returncode == 0
+        }
+
+
+@pytest.fixture
+def bystanders(lab: Lab, cluster_manager: ClusterManager) -> Iterator[Bystanders]:
+    assert cluster_manager.head.start().success
+    assert cluster_manager.workers.start_workers(["worker-1"]).success
+    ray = cluster_manager.config.get("remote.ray_command")
+    second = (
+        f"{ray} start --head --port=7000 --temp-dir=/tmp/other --node-ip-address=198.18.1.11 --num-cpus=1 "
+        "--object-store-memory=80000000 --include-dashboard=false --ray-client-server-port=9999 "
+        "--dashboard-agent-listen-port=52399 --disable-usage-stats >/tmp/other.log 2>&1; pgrep -u sage -x gcs_server"
+    )
+    commands = {
+        "a second cluster": second,
+        "an editor on dashboard.py": "setsid tail -f /dev/null dashboard.py >/dev/null 2>&1 & echo $!",
+        "a reader of raylet.out": "setsid tail -F /tmp/ray/session_latest/logs/raylet.out >/dev/null 2>&1 & echo $!",
+    }
+    pids = {}
+    for name, command in commands.items():
+        done = lab.run("worker-1", ["sh", "-c", command], user="sage", timeout=60)
+        assert done.returncode == 0, (name, done)
+        pids[name] = int(done.stdout.split()[-1])
+    yield Bystanders(pids)
+    lab.power_off("worker-1")
+    lab.power_on("worker-1")
+
+
+def test_bystanders_live_on(lab: Lab, cluster_manager: ClusterManager, bystanders: Bystanders) -> None:
+    result = cluster_manager.stop_cluster()
+    assert result.success, result.message
+    assert cluster_manager.status_cluster().node("worker-1").state is NodeState.STOPPED
+    assert bystanders.alive(lab) == set(bystanders.pids)
+
+
+def test_a_node_that_is_not_reached_is_not_called_stopped(lab: Lab, cluster_manager: ClusterManager) -> None:
+    cluster_manager.config.set("ssh.connect_timeout", 3)
+    assert cluster_manager.head.start().success
+    lab.power_off("worker-2")
+    try:
+        result = cluster_manager.stop_cluster()
+    finally:
+        lab.power_on("worker-2")
+    assert [node.name for node in result.failed] == ["worker-2"]
+    assert "worker-2: the node does not answer" in result.message
+    assert {node.name for node in result.nodes if node.success} == {"worker-1", "head"}
+
+
+def test_force_stops_at_once_and_logs_are_kept(lab: Lab, cluster_manager: ClusterManager) -> None:
+    assert cluster_manager.head.start().success
+    session = cluster_manager.head.status().session
+    result = cluster_manager.head.stop(force=True)
+    assert result.success, result.message
+    assert result.nodes[0].details["forced"]
+    kept = lab.run("head", ["ls", f"/home/sage/.sage/logs/{session}"]).stdout
+    assert "gcs_server.out" in kept
+    assert "gcs" in cluster_manager.head.log("gcs_server.out", 3).lower()
+
+
+def test_workers_need_a_head(cluster_manager: ClusterManager) -> None:
+    result = cluster_manager.scale_cluster("add", "worker-1")
+    assert not result.success
+    assert "the head does not run" in result.message

@@ -1,0 +1,178 @@
+"""Work on many nodes at once: order, bound, errors as answers, one retry of a start."""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import Any, cast
+
+import pytest
+
+from sage_cluster.errors import NodeError, RayStartError, SageError, SshError
+from sage_cluster.node_work import on_all, start_with_retry
+from sage_cluster.ray_node import RayNode, RayNodes
+from sage_cluster.ssh import fan_out
+from sage_cluster.ssh_connection import Target
+
+NODES = [RayNode(f"w{number}", "worker", Target(f"w{number}"), {}) for number in range(6)]
+
+
+def test_answers_come_in_the_order_of_the_nodes() -> None:
+    """The first node ends last: it waits for all others."""
+    others = threading.Barrier(4)
+
+    def work(number: int) -> int:
+        others.wait(10)
+        return number * number
+
+    assert fan_out(range(4), work, 4) == [(0, 0), (1, 1), (2, 4), (3, 9)]
+
+
+@pytest.mark.parametrize(("limit", "most"), [(1, 1), (3, 3), (50, 8)])
+def test_no_more_than_the_limit_work_at_once(limit: int, most: int) -> None:
+    guard, full = threading.Lock(), threading.Barrier(most)
+    now, seen = 0, []
+
+    def work(number: int) -> None:
+        nonlocal now
+        with guard:
+            now += 1
+            seen.append(now)
+        if number < most:
+            full.wait(10)  # the first ones really are there together
+        time.sleep(0.02)  # and one too many would meet them
+        with guard:
+            now -= 1
+
+    fan_out(range(8), work, limit)
+    assert max(seen) == most
+
+
+def test_a_nodes_error_is_its_answer_and_holds_up_no_other() -> None:
+    error = SshError("refused", where="b")
+
+    def work(name: str) -> str:
+        if name == "b":
+            raise error
+        return name.upper()
+
+    assert fan_out("abc", work, 2) == [("a", "A"), ("b", error), ("c", "C")]
+
+
+def test_any_other_exception_is_raised_when_what_runs_has_ended() -> None:
+    ended = threading.Event()
+    both = threading.Barrier(2)
+
+    def work(name: str) -> None:
+        both.wait(10)
+        if name == "a":
+            raise ZeroDivisionError
+        time.sleep(0.1)
+        ended.set()
+
+    with pytest.raises(ZeroDivisionError):
+        fan_out("ab", work, 2)
+    assert ended.is_set()
+
+
+def test_no_nodes_no_work() -> None:
+    assert fan_out([], lambda _: pytest.fail("called"), 5) == []
+
+
+def test_every_node_gets_its_result_and_its_phases_are_reported() -> None:
+    told: list[tuple[str, str]] = []
+
+    def work(node: RayNode) -> dict[str, Any]:
+        if node.name == "w1":
+            raise NodeError("no room", where=node.name, fix="make room")
+        return {"node_id": node.name}
+
+    results = on_all(NODES[:3], work, doing="starting", done="running", limit=2, report=lambda *step: told.append(step))
+    assert [(r.name, r.success, r.phase) for r in results] == [
+        ("w0", True, "running"),
+        ("w1", False, "starting"),
+        ("w2", True, "running"),
+    ]
+    assert results[1].error == "w1: no room\n  -> make room"
+    assert results[2].details == {"node_id": "w2"}
+    assert [phase for name, phase in told if name == "w0"] == ["starting", "running"]
+    assert [phase for name, phase in told if name == "w1"] == ["starting", "starting failed"]
+
+
+def test_a_defect_of_the_program_is_not_a_result() -> None:
+    with pytest.raises(ZeroDivisionError):
+        on_all(NODES[:1], lambda _: {"x": 1 // 0}, doing="a", done="b", limit=1, report=lambda *_: None)
+
+
+def test_time_is_taken_per_node() -> None:
+    def work(node: RayNode) -> dict[str, Any]:
+        time.sleep(0.15 if node.name == "w0" else 0.0)
+        return {}
+
+    slow, fast = on_all(NODES[:2], work, doing="a", done="b", limit=2, report=lambda *_: None)
+    assert slow.elapsed >= 0.15 > fast.elapsed >= 0.0
+
+
+class Starts:
+    """Plays the nodes: each start takes the next outcome."""
+
+    def __init__(self, *outcomes: SageError | dict[str, Any]) -> None:
+        self.outcomes = list(outcomes)
+        self.timeouts: list[float] = []
+
+    def start(self, node: RayNode, *, session: str, timeout: float) -> dict[str, Any]:
+        self.timeouts.append(timeout)
+        outcome = self.outcomes.pop(0)
+        if isinstance(outcome, SageError):
+            raise outcome
+        return outcome
+
+
+def start(starts: Starts, deadline: float, said: list[str]) -> dict[str, Any]:
+    return start_with_retry(
+        cast("RayNodes", starts),
+        NODES[0],
+        session="s",
+        deadline=time.monotonic() + deadline,
+        report=lambda _, phase: said.append(phase),
+        record=lambda event, **details: said.append(f"{event}: {details}"),
+    )
+
+
+GOOD = {"node_id": "abc"}
+SLOW = RayStartError("timed out during startup", where="w0")
+
+
+def test_a_start_that_works_is_not_repeated() -> None:
+    starts, said = Starts(GOOD), list[str]()
+    assert start(starts, 60.0, said) == GOOD
+    assert said == []
+
+
+def test_a_start_that_ray_gave_up_is_tried_once_more_and_recorded() -> None:
+    starts, said = Starts(SLOW, GOOD), list[str]()
+    assert start(starts, 60.0, said) == GOOD
+    assert said[1] == "starting again"
+    assert said[0].startswith("retry: {'node': 'w0'")
+    assert "timed out during startup" in said[0]
+    assert 0 < starts.timeouts[1] <= starts.timeouts[0] <= 60.0
+
+
+def test_two_failures_are_enough() -> None:
+    last = RayStartError("again", where="w0")
+    with pytest.raises(RayStartError) as caught:
+        start(Starts(SLOW, last, GOOD), 60.0, [])
+    assert caught.value is last
+
+
+@pytest.mark.parametrize("error", [NodeError("port taken"), SshError("refused")])
+def test_what_a_second_try_cannot_mend_is_not_tried_again(error: SageError) -> None:
+    with pytest.raises(type(error)):
+        start(Starts(error, GOOD), 60.0, [])
+
+
+def test_after_the_deadline_there_is_no_second_try() -> None:
+    starts = Starts(SLOW, GOOD)
+    with pytest.raises(RayStartError):
+        start(starts, -1.0, [])
+    assert starts.timeouts == [1.0]

@@ -1,0 +1,284 @@
+"""Starting Ray on a node, with a shell script that plays `ray` and leaves real processes."""
+
+from __future__ import annotations
+
+import socket
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from test_on_node_environment import make_program
+from test_on_node_ports import LISTEN, free_port
+from test_on_node_sessions import OTHER_SESSION, SESSION, Fakes, fakes_for_a_test, make_session, pids
+
+from sage_cluster.on_node.environment import EnvironmentNotFoundError, RayEnvironment
+from sage_cluster.on_node.sessions import COOKIE, session_processes
+from sage_cluster.on_node.start import RayStartFailedError, StartError, ray_start_command, start
+from sage_cluster.on_node.stop import force_stop
+
+# Plays `ray start`: keeps its arguments, and leaves the processes named by the first line's variable.
+RAY = """#!/bin/bash
+temp=$(printf '%s\\n' "$@" | sed -n 's/^--temp-dir=//p')
+address=$(printf '%s\\n' "$@" | sed -n 's/^--node-ip-address=//p')
+gcs=$(printf '%s\\n' "$@" | sed -n 's/^--address=//p')
+mkdir -p "$temp/@SESSION@/logs"
+printf '%s\\n' "$@" > "$temp/@SESSION@/logs/arguments"
+begin() {  # NAME OPTION...
+    name=$1; shift
+    (exec -a "$name" "@PYTHON@" -I -S -c "import sys, time; open(sys.argv[1], 'w'); time.sleep(60)" \\
+        "$temp/$name.ready" "$@" < /dev/null > /dev/null 2>&1) &
+    until [ -e "$temp/$name.ready" ]; do sleep 0.02; done
+    rm "$temp/$name.ready"
+}
+raylet() {
+    begin raylet "--raylet_socket_name=$temp/@SESSION@/sockets/raylet" --node-id=abc \\
+        "--node-ip-address=$address" "--gcs-address=$gcs"
+}
+gcs() { begin gcs_server "--log_dir=$temp/@SESSION@/logs"; }
+"""
+
+
+@pytest.fixture
+def fakes() -> Iterator[Fakes]:
+    with fakes_for_a_test() as made:
+        yield made
+
+
+@pytest.fixture
+def temp_dir(tmp_path: Path) -> Iterator[Path]:
+    directory = tmp_path / "ray"
+    yield directory
+    force_stop(str(directory))
+
+
+@pytest.fixture
+def head() -> Iterator[socket.socket]:
+    """Plays the head's GCS: something that listens."""
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        sock.listen()
+        yield sock
+
+
+def fake_ray(tmp_path: Path, lines: str) -> str:
+    text = RAY.replace("@SESSION@", SESSION).replace("@PYTHON@", sys.executable)
+    return str(make_program(tmp_path / "bin/ray", f"{text}{lines}\n"))
+
+
+def head_spec(temp_dir: Path, ray: str, **more: object) -> dict[str, Any]:
+    return {
+        "role": "head",
+        "name": "head",
+        "temp_dir": str(temp_dir),
+        "log_dir": f"{temp_dir}-logs",
+        "keep_logs": 5,
+        "ray_command": ray,
+        "python_path": "",
+        "conda_env": "",
+        "head_host": "localhost",
+        "head_port": free_port(),
+        "dashboard": False,
+        "dashboard_host": "0.0.0.0",
+        "dashboard_port": 8265,
+        "num_cpus": None,
+        "object_store_memory": None,
+        "ray_args": [],
+        "session": "",
+        "timeout": 20.0,
+        "ssh_address": "127.0.0.1",
+        **more,
+    }
+
+
+def worker_spec(temp_dir: Path, ray: str, head_port: int, **more: object) -> dict[str, Any]:
+    return head_spec(temp_dir, ray, role="worker", name="worker-1", head_port=head_port, **more)
+
+
+ENVIRONMENT = RayEnvironment("/opt/ray/bin/ray", "/opt/ray/bin/python", (), {})
+
+
+@pytest.mark.parametrize(
+    ("more", "expected"),
+    [
+        ({}, ["--include-dashboard=false"]),
+        (
+            {"dashboard": True},
+            ["--include-dashboard=true", "--dashboard-host=0.0.0.0", "--dashboard-port=8265"],
+        ),
+        ({"num_cpus": 0}, ["--include-dashboard=false", "--num-cpus=0"]),
+        (
+            {"num_cpus": 2, "object_store_memory": 80_000_000, "ray_args": ["--labels=a b", "-v"]},
+            ["--include-dashboard=false", "--num-cpus=2", "--object-store-memory=80000000", "--labels=a b", "-v"],
+        ),
+    ],
+)
+def test_the_heads_command(tmp_path: Path, more: dict[str, Any], expected: list[str]) -> None:
+    spec = head_spec(tmp_path, "", head_port=6380, **more)
+    assert ray_start_command(spec, ENVIRONMENT, "10.0.0.1") == [
+        "/opt/ray/bin/ray",
+        "start",
+        "--node-ip-address=10.0.0.1",
+        f"--temp-dir={tmp_path}",
+        "--node-name=head",
+        "--disable-usage-stats",
+        "--head",
+        "--port=6380",
+        *expected,
+    ]
+
+
+def test_a_workers_command_names_the_heads_address_and_no_dashboard(tmp_path: Path) -> None:
+    command = ray_start_command(worker_spec(tmp_path, "", 6380, dashboard=True), ENVIRONMENT, "10.0.0.2")
+    assert "--address=127.0.0.1:6380" in command
+    assert "--node-ip-address=10.0.0.2" in command
+    assert not [word for word in command if "dashboard" in word or word in ("--head", "--port=6380")]
+
+
+def test_a_head_starts_and_answers_with_its_raylets_identity(tmp_path: Path, temp_dir: Path) -> None:
+    spec = head_spec(temp_dir, fake_ray(tmp_path, "raylet; gcs"), ssh_address="10.9.8.7")
+    answer = start(spec)
+    raylet = session_processes(str(temp_dir))[0]
+    # "localhost" is the head's own idea of itself: the others reach it where SSH did.
+    assert answer == {
+        "already_running": False,
+        "cleared": [],
+        "command": ray_start_command(spec, RayEnvironment(spec["ray_command"], "", (), {}), "10.9.8.7"),
+        "node_id": "abc",
+        "session": SESSION,
+        "address": "10.9.8.7",
+        "gcs_address": "",
+        "raylet_pid": raylet.pid,
+    }
+    assert (temp_dir / SESSION / "logs/arguments").read_text().splitlines() == answer["command"][1:]
+    assert f"{COOKIE}={temp_dir}" in raylet.environ
+    assert "RAY_USAGE_STATS_ENABLED=0" in raylet.environ
+
+
+def test_a_second_start_changes_nothing(tmp_path: Path, temp_dir: Path) -> None:
+    spec = head_spec(temp_dir, fake_ray(tmp_path, "raylet; gcs"))
+    first = start(spec)
+    before = pids(temp_dir)
+    second = start(spec)
+    assert second["already_running"] is True
+    assert {**second, "already_running": False, "command": first["command"]} == first
+    assert pids(temp_dir) == before
+
+
+def test_a_worker_starts_towards_the_head(tmp_path: Path, temp_dir: Path, head: socket.socket) -> None:
+    port = head.getsockname()[1]
+    answer = start(worker_spec(temp_dir, fake_ray(tmp_path, "raylet"), port))
+    assert (answer["address"], answer["gcs_address"]) == ("127.0.0.1", f"127.0.0.1:{port}")
+
+
+def test_a_worker_of_the_heads_session_stays(fakes: Fakes, tmp_path: Path, temp_dir: Path, head: socket.socket) -> None:
+    raylet = fakes.raylet(temp_dir)
+    answer = start(worker_spec(temp_dir, fake_ray(tmp_path, "raylet"), head.getsockname()[1], session=SESSION))
+    assert (answer["already_running"], answer["raylet_pid"]) == (True, raylet)
+
+
+def test_a_worker_of_another_session_is_cleared_and_started_anew(
+    fakes: Fakes, tmp_path: Path, temp_dir: Path, head: socket.socket
+) -> None:
+    make_session(temp_dir, OTHER_SESSION, "its last words\n")
+    old = fakes.raylet(temp_dir, session=OTHER_SESSION)
+    answer = start(worker_spec(temp_dir, fake_ray(tmp_path, "raylet"), head.getsockname()[1], session=SESSION))
+    assert answer["cleared"] == [f"raylet {old}", OTHER_SESSION]
+    assert (answer["already_running"], answer["session"]) == (False, SESSION)
+    assert pids(temp_dir) == [answer["raylet_pid"]]
+    assert (Path(f"{temp_dir}-logs") / OTHER_SESSION / "raylet.out").read_text() == "its last words\n"
+
+
+def test_a_head_without_its_gcs_is_cleared_and_started_anew(fakes: Fakes, tmp_path: Path, temp_dir: Path) -> None:
+    old = fakes.raylet(temp_dir)
+    answer = start(head_spec(temp_dir, fake_ray(tmp_path, "raylet; gcs")))
+    assert answer["cleared"] == [f"raylet {old}"]
+    assert old not in pids(temp_dir)
+
+
+def test_what_an_unclean_death_left_is_cleared(tmp_path: Path, temp_dir: Path) -> None:
+    make_session(temp_dir, OTHER_SESSION)
+    answer = start(head_spec(temp_dir, fake_ray(tmp_path, "raylet; gcs")))
+    assert answer["cleared"] == [OTHER_SESSION]
+    assert not (temp_dir / OTHER_SESSION).exists()
+
+
+@pytest.mark.parametrize("key", ["head_port", "dashboard_port"])
+def test_a_taken_port_is_told_with_its_owner(fakes: Fakes, tmp_path: Path, temp_dir: Path, key: str) -> None:
+    owner = fakes.run("some-server", "AF_INET", "0.0.0.0", source=LISTEN)
+    spec = head_spec(temp_dir, fake_ray(tmp_path, "raylet"), dashboard=True, dashboard_port=free_port())
+    with pytest.raises(StartError) as caught:
+        start({**spec, key: int(fakes.said)})
+    assert f"port {fakes.said} (head.{key}) is taken by process {owner.pid} (some-server" in str(caught.value)
+    assert not (temp_dir / SESSION).exists()
+
+
+def test_a_dashboards_port_does_not_matter_without_one(fakes: Fakes, tmp_path: Path, temp_dir: Path) -> None:
+    fakes.run("some-server", "AF_INET", "0.0.0.0", source=LISTEN)
+    spec = head_spec(temp_dir, fake_ray(tmp_path, "raylet"), dashboard_port=int(fakes.said))
+    assert start(spec)["node_id"] == "abc"
+
+
+def test_a_failing_ray_is_told_in_its_words_with_the_end_of_its_log(tmp_path: Path, temp_dir: Path) -> None:
+    lines = (
+        'for n in $(seq 100); do echo "raylet says $n"; done > "$temp/@/logs/raylet.out"; gcs; '
+        "echo 'Version mismatch: 2.59 and 2.60'; echo 'see above' >&2; exit 3"
+    ).replace("@", SESSION)
+    with pytest.raises(RayStartFailedError) as caught:
+        start(head_spec(temp_dir, fake_ray(tmp_path, lines)))
+    message = str(caught.value)
+    assert message.startswith("'ray start' ended with status 3\nVersion mismatch: 2.59 and 2.60\nsee above\n")
+    assert f"--- {temp_dir}/{SESSION}/logs/raylet.out\nraylet says 86\n" in message
+    assert message.endswith("raylet says 100")
+    assert pids(temp_dir) == [], "what it left was not cleared"
+
+
+def test_a_hanging_ray_is_ended_at_the_deadline_with_all_it_began(tmp_path: Path, temp_dir: Path) -> None:
+    began = time.monotonic()
+    with pytest.raises(RayStartFailedError, match=r"'ray start' gave up after \d s\nconnecting"):
+        start(head_spec(temp_dir, fake_ray(tmp_path, "echo connecting; gcs; sleep 50 & wait"), timeout=1.0))
+    assert time.monotonic() - began < 15
+    assert pids(temp_dir) == []
+
+
+@pytest.mark.parametrize("lines", ["gcs", "true"])
+def test_a_ray_that_ends_well_without_a_raylet_has_failed(tmp_path: Path, temp_dir: Path, lines: str) -> None:
+    with pytest.raises(RayStartFailedError, match=f"no raylet runs in {temp_dir}"):
+        start(head_spec(temp_dir, fake_ray(tmp_path, lines)))
+    assert pids(temp_dir) == [], "what it left was not cleared"
+
+
+@pytest.mark.parametrize("place", ["ray", "file/ray"])
+def test_a_directory_that_cannot_be_made_is_named(tmp_path: Path, place: str) -> None:
+    (tmp_path / place.partition("/")[0]).write_text("a file is in the way")
+    directory = tmp_path / place
+    with pytest.raises(StartError, match=f"temp_dir {directory} cannot be written: (File exists|Not a directory)"):
+        start(head_spec(directory, fake_ray(tmp_path, "raylet")))
+
+
+def test_a_head_that_does_not_listen_is_told_before_ray_is_asked(tmp_path: Path, temp_dir: Path) -> None:
+    port = free_port()
+    with pytest.raises(StartError, match=f"GCS at localhost:{port} does not answer from this node: Connection refused"):
+        start(worker_spec(temp_dir, fake_ray(tmp_path, "raylet"), port))
+    assert pids(temp_dir) == []
+
+
+def test_a_head_whose_name_does_not_resolve_is_named(tmp_path: Path, temp_dir: Path) -> None:
+    spec = worker_spec(temp_dir, fake_ray(tmp_path, "raylet"), 6379, head_host="no such name")
+    with pytest.raises(StartError, match="the head's name 'no such name' does not resolve on this node"):
+        start(spec)
+
+
+def test_without_ray_nothing_is_touched(fakes: Fakes, tmp_path: Path, temp_dir: Path) -> None:
+    make_session(temp_dir, OTHER_SESSION)
+    with pytest.raises(EnvironmentNotFoundError):
+        start(head_spec(temp_dir, str(tmp_path / "none/ray")))
+    assert (temp_dir / OTHER_SESSION).is_dir()
+
+
+def test_a_ray_that_is_no_program_is_a_foreseen_problem(tmp_path: Path, temp_dir: Path) -> None:
+    ray = make_program(tmp_path / "bin/ray", "#!/nowhere/python\n")
+    with pytest.raises(StartError, match=f"cannot run {ray}: No such file"):
+        start(head_spec(temp_dir, str(ray)))

@@ -1,0 +1,50 @@
+"""The rules of the house: what lies where, who may import whom, and that a dry run touches no machine."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+BIN = Path(sys.executable).parent
+
+
+def run(*argv: str, home: Path) -> subprocess.CompletedProcess[str]:
+    environ = {name: value for name, value in os.environ.items() if name != "ROBOT_OPTIONS"}
+    return subprocess.run(
+        argv,
+        cwd=ROOT,
+        env={**environ, "SAGE_LAB_HOME": str(home / "labs")},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+def test_the_suites_folder_holds_no_python_which_would_shadow_robot() -> None:
+    assert (ROOT / "robot").is_dir()
+    assert list((ROOT / "robot").rglob("*.py")) == []
+
+
+def test_who_may_import_whom(tmp_path: Path) -> None:
+    done = run(str(BIN / "lint-imports"), "--no-cache", home=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "2 kept, 0 broken" in done.stdout
+
+
+def test_a_dry_run_of_all_suites_passes_and_makes_no_lab(tmp_path: Path) -> None:
+    done = run(str(BIN / "robot"), "--dryrun", "--outputdir", str(tmp_path / "out"), "robot", home=tmp_path)
+    assert done.returncode == 0, done.stdout
+    assert ", 0 failed" in done.stdout
+    assert "[ WARN ]" not in done.stdout + done.stderr
+    assert not (tmp_path / "labs").exists()
+
+
+@pytest.mark.parametrize("name", ["README.md", "Makefile", "pyproject.toml"])
+def test_the_door_is_there(name: str) -> None:
+    assert (ROOT / name).is_file()
