@@ -7,9 +7,9 @@ from collections.abc import Callable
 from typing import Any
 
 from sage_cluster.config_manager import ConfigManager
-from sage_cluster.errors import NodeError, SageError, SshError
+from sage_cluster.errors import SageError
 from sage_cluster.head_manager import HeadManager
-from sage_cluster.model import ClusterStatus, NodeResult, OperationResult
+from sage_cluster.model import ClusterStatus, OperationResult
 from sage_cluster.node_status import head_status, node_status, probe_or_error, strangers
 from sage_cluster.operations import Operations
 from sage_cluster.progress import Report, log_progress
@@ -60,11 +60,9 @@ class ClusterManager:
         If the head cannot be stopped, nothing is started.
         """
 
-        def restart() -> tuple[NodeResult, ...]:
-            stopped = self._stop(force=False)
-            if not stopped[-1].success:
-                return stopped
-            return self._start()
+        def restart() -> list[OperationResult]:
+            workers, head = self._stop(force=False)
+            return self._start() if head.success else [workers, head]
 
         return self._operate("restart cluster", wait, restart)
 
@@ -95,13 +93,7 @@ class ClusterManager:
         actions = {"add": self.workers.add_worker, "remove": self.workers.remove_worker}
         if action not in actions:
             raise ValueError(f"scale_cluster: action was {action!r}, should be 'add' or 'remove'")
-        began = time.monotonic()
-        operation = f"scale cluster: {action} {address}"
-        try:
-            result = actions[action](address, wait)
-        except (NodeError, SshError) as error:
-            return OperationResult(operation, elapsed=time.monotonic() - began, error=str(error))
-        return OperationResult(operation, result.nodes, result.elapsed)
+        return actions[action](address, wait)
 
     def cluster_info(self) -> dict[str, Any]:
         """Where things are: configuration file, head, GCS and dashboard addresses, session, versions, workers."""
@@ -126,32 +118,23 @@ class ClusterManager:
         """Close the connections to the nodes. The cluster runs on."""
         self._pool.close()
 
-    def _operate(self, operation: str, wait: float, work: Callable[[], tuple[NodeResult, ...]]) -> OperationResult:
+    def _operate(self, operation: str, wait: float, work: Callable[[], list[OperationResult]]) -> OperationResult:
         began = time.monotonic()
-        error = ""
-        nodes: tuple[NodeResult, ...] = ()
+        self.config.load()
         with self.operations.exclusive(operation, wait):
-            try:
-                nodes = work()
-            except (NodeError, SshError) as problem:
-                error = str(problem)
+            parts = work()
+            nodes = tuple(node for part in parts for node in part.nodes)
+            error = "\n".join(part.error for part in parts if part.error)
             result = OperationResult(operation, nodes, time.monotonic() - began, error)
             self.operations.record("result", **result.to_dict())
         return result
 
-    def _start(self) -> tuple[NodeResult, ...]:
-        head = self.head.start().nodes
-        if not head[0].success:
-            skipped = "not started, because the head did not start"
-            return (
-                *head,
-                *(
-                    NodeResult(name, False, "waiting", error=f"{name}: {skipped}")
-                    for name in self.workers.list_workers()
-                ),
-            )
-        return (*head, *self.workers.start_workers().nodes)
+    def _start(self) -> list[OperationResult]:
+        head = self.head.start()
+        if not head.success:
+            error = "the workers were not started, because the head did not start"
+            return [head, OperationResult("start workers", error=error)]
+        return [head, self.workers.start_workers()]
 
-    def _stop(self, force: bool) -> tuple[NodeResult, ...]:
-        """The workers' results, then the head's."""
-        return (*self.workers.stop_workers(force).nodes, *self.head.stop(force).nodes)
+    def _stop(self, force: bool) -> list[OperationResult]:
+        return [self.workers.stop_workers(force), self.head.stop(force)]

@@ -8,6 +8,7 @@ import time
 from types import TracebackType
 from typing import Any, Self
 
+import click
 from rich.console import Console
 from rich.live import Live
 from rich.table import Table
@@ -44,7 +45,7 @@ class Progress:
             if self._live:
                 self._live.update(self._table(), refresh=True)
             else:
-                self._console.print(f"{at:6.1f} s  {node}: {phase}", highlight=False)
+                self._console.print(Text(f"{at:6.1f} s  {node}: {phase}"), soft_wrap=True)
 
     def __enter__(self) -> Self:
         if self._live:
@@ -60,15 +61,13 @@ class Progress:
     def _table(self) -> Table:
         table = Table(box=None, show_header=False)
         for node, (phase, at) in self._phases.items():
-            table.add_row(node, phase, f"{at:.1f} s")
+            table.add_row(Text(node), Text(phase), f"{at:.1f} s")
         return table
 
 
 def print_json(value: dict[str, Any] | list[Any]) -> None:
-    """Write a value as JSON, without colours or wrapping."""
-    Console(soft_wrap=True, highlight=False, markup=False, color_system=None).print(
-        json.dumps(value, indent=2, default=str)
-    )
+    """Write a value as JSON, as it is: no colours, no wrapping."""
+    click.echo(json.dumps(value, indent=2, default=str))
 
 
 def result_table(result: OperationResult) -> Table:
@@ -77,7 +76,7 @@ def result_table(result: OperationResult) -> Table:
     for node in result.nodes:
         outcome = Text("ok", "green") if node.success else Text("FAILED", "bold red")
         phase = "already running" if node.details.get("already_running") else node.phase
-        table.add_row(node.name, outcome, phase, f"{node.elapsed:.1f} s")
+        table.add_row(Text(node.name), outcome, Text(phase), f"{node.elapsed:.1f} s")
     return table
 
 
@@ -86,11 +85,11 @@ def status_table(nodes: tuple[NodeStatus, ...]) -> Table:
     table = Table("NODE", "ROLE", "STATE", "RAY SAYS", "ADDRESS", "PROCESSES", "LOAD", box=None, pad_edge=False)
     for node in nodes:
         table.add_row(
-            node.name,
+            Text(node.name),
             node.role,
             Text(node.state, COLOURS[node.state]),
             node.ray_state or "-",
-            node.address or "-",
+            Text(node.address or "-"),
             str(len(node.processes)),
             "-" if node.load is None else f"{node.load:.2f}",
         )
@@ -102,9 +101,9 @@ def print_result(console: Console, result: OperationResult) -> None:
     if result.nodes:
         console.print(result_table(result))
     if result.message:
-        console.print(result.message, style="red", markup=False, highlight=False)
+        console.print(Text(result.message, "red"), soft_wrap=True)
     verdict = "done" if result.success else "FAILED"
-    console.print(f"{result.operation}: {verdict} in {result.elapsed:.1f} s", highlight=False)
+    console.print(Text(f"{result.operation}: {verdict} in {result.elapsed:.1f} s"), soft_wrap=True)
 
 
 def print_status(console: Console, status: ClusterStatus) -> None:
@@ -112,6 +111,7 @@ def print_status(console: Console, status: ClusterStatus) -> None:
     console.print(status_table(status.nodes))
     for node in status.nodes:
         if node.problem:
-            console.print(f"{node.problem}", style="red", markup=False, highlight=False)
+            console.print(Text(node.problem, "red"), soft_wrap=True)
     for stranger in status.strangers:
-        console.print(f"{stranger}: Ray calls it ALIVE, but the configuration does not know it", style="yellow")
+        warning = f"{stranger}: Ray calls it ALIVE, but the configuration does not know it"
+        console.print(Text(warning, "yellow"), soft_wrap=True)

@@ -24,8 +24,7 @@ class SageError(Exception):
 
 
 def _rebuild(kind: type[SageError], state: dict[str, object]) -> SageError:
-    error = kind.__new__(kind)
-    Exception.__init__(error, state.get("what", ""))
+    error = kind(str(state["what"]))
     error.__dict__.update(state)
     return error
 

@@ -87,8 +87,8 @@ class HeadManager:
         self, operation: str, wait: float, work: Callable[[], dict[str, Any]], doing: str, done: str
     ) -> OperationResult:
         began = time.monotonic()
+        head = head_node(self._config.load())
         with self._operations.exclusive(operation, wait):
-            head = head_node(self._config.load())
             nodes = on_all([head], lambda _: work(), doing=doing, done=done, limit=1, report=self._report)
         return OperationResult(operation, nodes, time.monotonic() - began)
 

@@ -57,4 +57,6 @@ def _record(name: str, key: paramiko.PKey, known_hosts: Path) -> None:
     known_hosts.parent.mkdir(parents=True, exist_ok=True)
     with known_hosts.open("a", encoding="utf-8") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
+        if file.tell() and not known_hosts.read_bytes().endswith(b"\n"):
+            file.write("\n")
         file.write(f"{name} {key.get_name()} {key.get_base64()}\n")

@@ -15,7 +15,7 @@ from io import TextIOWrapper
 from pathlib import Path
 from typing import Any
 
-from sage_cluster.errors import ClusterBusyError
+from sage_cluster.errors import ClusterBusyError, SageError
 
 POLL_SECONDS = 0.1
 JOURNAL_BYTES = 5_000_000
@@ -42,9 +42,8 @@ class Operations:
         if getattr(self._held, "here", False):
             yield
             return
-        self._lock_path.parent.mkdir(parents=True, exist_ok=True)
         deadline = time.monotonic() + wait
-        with self._lock_path.open("a+", encoding="utf-8") as file:
+        with self._open_lock() as file:
             while not _try_lock(file):
                 if time.monotonic() >= deadline:
                     raise self._busy(operation, file)
@@ -73,20 +72,34 @@ class Operations:
         entry = {"time": _now(), "monotonic": time.monotonic(), "pid": os.getpid(), "event": event, **details}
         if self.journal_path.exists() and self.journal_path.stat().st_size > JOURNAL_BYTES:
             self.journal_path.replace(self.journal_path.with_suffix(".old.jsonl"))
-        with self.journal_path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(entry, default=str) + "\n")
+        with self.journal_path.open("a+b") as file:
+            # A writer that was killed may have left half a line; this event gets a line of its own.
+            whole = not file.tell() or self.journal_path.read_bytes().endswith(b"\n")
+            file.write((b"" if whole else b"\n") + json.dumps(entry, default=str).encode() + b"\n")
 
     def journal(self, last: int = 100) -> list[dict[str, Any]]:
         """The newest ``last`` events, oldest first. A line cut short by a crash is passed over."""
         if not self.journal_path.exists():
             return []
         events = []
-        for line in self.journal_path.read_text(encoding="utf-8").splitlines()[-last:]:
+        lines = self.journal_path.read_text(encoding="utf-8").splitlines()
+        for line in lines[max(0, len(lines) - last) :]:
             try:
                 events.append(json.loads(line))
             except ValueError:
                 continue
         return events
+
+    def _open_lock(self) -> TextIOWrapper:
+        try:
+            self._lock_path.parent.mkdir(parents=True, exist_ok=True)
+            return self._lock_path.open("a+", encoding="utf-8")
+        except OSError as error:
+            raise SageError(
+                f"the cluster's lock cannot be opened: {error.strerror}",
+                where=str(self._lock_path),
+                fix="let this user write beside the configuration file",
+            ) from error
 
     def _busy(self, operation: str, file: TextIOWrapper) -> ClusterBusyError:
         file.seek(0)

@@ -10,7 +10,7 @@ from typing import Any
 
 from sage_cluster.config_manager import ConfigManager
 from sage_cluster.config_model import Config, parse_worker
-from sage_cluster.errors import NodeError, SageError
+from sage_cluster.errors import NodeError, SageError, SshError
 from sage_cluster.model import NodeResult, NodeStatus, OperationResult
 from sage_cluster.node_status import node_status, probe_or_error
 from sage_cluster.node_work import on_all, start_with_retry
@@ -86,14 +86,15 @@ class WorkerManager:
 
         Being configured already is no error, nor is running already.
         """
-        config = self._config.load()
-        node = worker_node(config, parse_worker(address))
-        began = time.monotonic()
-        with self._operations.exclusive(f"add worker {node.name}", wait):
-            results = self._start([node])
+        node = worker_node(self._config.load(), parse_worker(address))
+
+        def add(nodes: Sequence[RayNode]) -> tuple[NodeResult, ...]:
+            results = self._start(nodes)
             if results[0].success:
                 self._config.add_worker_ssh_host(node.target.host, node.target.port)
-        return OperationResult("add worker", results, time.monotonic() - began)
+            return results
+
+        return self._run(f"add worker {node.name}", [node], wait, add)
 
     def remove_worker(self, address: str, wait: float = 0.0) -> OperationResult:
         """Drain a worker given as "host:port", stop it, and take it out of the configuration once it has left.
@@ -104,10 +105,10 @@ class WorkerManager:
         config = self._config.load()
         worker = parse_worker(address)
         node = worker_node(config, worker)
-        began = time.monotonic()
-        with self._operations.exclusive(f"remove worker {node.name}", wait):
+
+        def remove(nodes: Sequence[RayNode]) -> tuple[NodeResult, ...]:
             results = on_all(
-                [node],
+                nodes,
                 lambda _: self._remove(config, node, worker in config.workers),
                 doing="draining",
                 done="removed",
@@ -116,7 +117,9 @@ class WorkerManager:
             )
             if results[0].success:
                 self._config.remove_worker_ssh_host(worker.host, worker.port)
-        return OperationResult("remove worker", results, time.monotonic() - began)
+            return results
+
+        return self._run(f"remove worker {node.name}", [node], wait, remove)
 
     def execute_remote_command(self, host: str, port: int, command: str, timeout: float = 60.0) -> bool:
         """Run a shell command on a node; True when it ended with status 0 within ``timeout`` seconds.
@@ -163,10 +166,24 @@ class WorkerManager:
         wait: float,
         work: Callable[[Sequence[RayNode]], tuple[NodeResult, ...]],
     ) -> OperationResult:
+        return self._run(operation, self._chosen(names), wait, work)
+
+    def _run(
+        self,
+        operation: str,
+        nodes: Sequence[RayNode],
+        wait: float,
+        work: Callable[[Sequence[RayNode]], tuple[NodeResult, ...]],
+    ) -> OperationResult:
         began = time.monotonic()
+        error = ""
+        results: tuple[NodeResult, ...] = ()
         with self._operations.exclusive(operation, wait):
-            results = work(self._chosen(names))
-        return OperationResult(operation, results, time.monotonic() - began)
+            try:
+                results = work(nodes)
+            except (NodeError, SshError) as problem:
+                error = str(problem)
+        return OperationResult(operation, results, time.monotonic() - began, error)
 
     def _chosen(self, names: Sequence[str] | None) -> list[RayNode]:
         nodes = worker_nodes(self._config.load())

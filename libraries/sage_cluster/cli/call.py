@@ -10,6 +10,7 @@ from typing import Any
 
 import click
 from rich.console import Console
+from rich.text import Text
 
 from sage_cluster.cluster_manager import ClusterManager
 from sage_cluster.config_manager import ConfigManager
@@ -40,7 +41,7 @@ class Command(click.Group):
         try:
             return super().invoke(ctx)
         except (SageError, ValueError) as error:
-            Console(stderr=True).print(str(error), style="red", markup=False, highlight=False)
+            Console(stderr=True).print(Text(str(error), "red"), soft_wrap=True)
             ctx.exit(1)
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
+
 import click
 import yaml
 
 from sage_cluster.cli.call import Call
 from sage_cluster.config_manager import ConfigManager
 from sage_cluster.console import print_json
+from sage_cluster.errors import ConfigError
 
 
 @click.group()
@@ -40,7 +43,7 @@ def config_get(call: Call, key: str) -> None:
     if call.as_json:
         print_json(value)
     else:
-        click.echo(value if isinstance(value, str) else yaml.safe_dump(value, default_flow_style=True).strip())
+        click.echo(value if isinstance(value, str) else json.dumps(value, default=str))
 
 
 @config.command("set")
@@ -49,4 +52,8 @@ def config_get(call: Call, key: str) -> None:
 @click.pass_obj
 def config_set(call: Call, key: str, value: str) -> None:
     """Set one value, read as YAML: `sage-cluster config set head.head_port 6380`."""
-    ConfigManager(call.config).set(key, yaml.safe_load(value))
+    try:
+        parsed = yaml.safe_load(value)
+    except yaml.YAMLError as error:
+        raise ConfigError(f"'{value}' is not a YAML value: {error}", where=key, fix="quote it") from error
+    ConfigManager(call.config).set(key, parsed)

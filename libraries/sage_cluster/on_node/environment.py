@@ -45,16 +45,19 @@ def find_environment(ray_command: str, python_path: str, conda_env: str) -> RayE
     """
     if conda_env:
         return _conda(ray_command, conda_env)
-    for configured in (ray_command, python_path):
-        if configured:
-            program = _executable(configured)
-            return _in_directory(program.parent, ray_command and str(program))
-    ray = shutil.which("ray")
-    if not ray:
-        raise EnvironmentNotFoundError(
-            "no 'ray' on the PATH and neither ray_command, python_path nor conda_env is configured"
-        )
-    return _in_directory(Path(ray).parent, ray)
+    python = _executable(python_path) if python_path else None
+    if ray_command:
+        ray = _executable(ray_command)
+    elif python:
+        ray = _executable(str(python.parent / "ray"))
+    else:
+        found = shutil.which("ray")
+        if not found:
+            raise EnvironmentNotFoundError(
+                "no 'ray' on the PATH and neither ray_command, python_path nor conda_env is configured"
+            )
+        ray = Path(found)
+    return _in_directory(ray, python or ray.parent / "python")
 
 
 def conda_prefix() -> Path:
@@ -84,12 +87,11 @@ def _conda(ray_command: str, name: str) -> RayEnvironment:
     )
 
 
-def _in_directory(directory: Path, ray: str) -> RayEnvironment:
-    ray = ray if Path(ray).name == "ray" else str(_executable(str(directory / "ray")))
-    environ = {"PATH": f"{directory}:{os.environ.get('PATH', os.defpath)}"}
-    if (directory.parent / "pyvenv.cfg").is_file():
-        environ["VIRTUAL_ENV"] = str(directory.parent)
-    return RayEnvironment(ray, str(directory / "python"), (), environ)
+def _in_directory(ray: Path, python: Path) -> RayEnvironment:
+    environ = {"PATH": f"{ray.parent}:{os.environ.get('PATH', os.defpath)}"}
+    if (ray.parent.parent / "pyvenv.cfg").is_file():
+        environ["VIRTUAL_ENV"] = str(ray.parent.parent)
+    return RayEnvironment(str(ray), str(python), (), environ)
 
 
 def _executable(path: str) -> Path:

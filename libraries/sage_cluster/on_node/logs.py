@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from sage_cluster.on_node.sessions import SESSION_NAME
+
 
 class LogNotFoundError(Exception):
     """There is no such log; the message names those there are."""
@@ -12,8 +14,8 @@ class LogNotFoundError(Exception):
 
 def read_log(spec: dict[str, Any]) -> dict[str, Any]:
     """The last ``lines`` lines of the log ``log`` of the newest session: ``path``, ``text``, and all log ``files``."""
-    running = sorted(Path(spec["temp_dir"]).glob("session_*_*/logs"))
-    saved = sorted(Path(spec["log_dir"]).expanduser().glob("session_*_*"))
+    running = sorted(Path(spec["temp_dir"]).glob(f"{SESSION_NAME}/logs"))
+    saved = sorted(Path(spec["log_dir"]).expanduser().glob(SESSION_NAME))
     directories = running or saved
     if not directories:
         raise LogNotFoundError(f"no session has left logs in {spec['temp_dir']} or {spec['log_dir']}")
@@ -22,5 +24,6 @@ def read_log(spec: dict[str, Any]) -> dict[str, Any]:
     if spec["log"] not in names:
         raise LogNotFoundError(f"no log '{spec['log']}' in {directory}; there are: {', '.join(names)}")
     path = directory / spec["log"]
-    lines = path.read_text(errors="replace").splitlines()[-int(spec["lines"]) :]
-    return {"path": str(path), "text": "\n".join(lines), "files": names}
+    lines = path.read_text(errors="replace").splitlines()
+    last = lines[max(0, len(lines) - int(spec["lines"])) :]
+    return {"path": str(path), "text": "\n".join(last), "files": names}

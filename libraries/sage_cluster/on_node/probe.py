@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import os
 import socket
 import urllib.error
@@ -78,7 +79,7 @@ def _health(temp_dir: str, raylet: Process | None) -> str:
             return "ok" if answer.status == 200 else "hung"  # noqa: PLR2004
     except (urllib.error.HTTPError, TimeoutError):
         return "hung"
-    except OSError:
+    except (OSError, http.client.HTTPException):
         return "unknown"
 
 

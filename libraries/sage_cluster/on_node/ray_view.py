@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import subprocess
 import time
@@ -14,6 +15,8 @@ from sage_cluster.on_node.sessions import is_alive, session_processes
 ASK_SECONDS = 5.0
 POLL_SECONDS = 0.1
 DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+NOT_RAY = (OSError, http.client.HTTPException, ValueError, KeyError, TypeError)
+"""What asking over HTTP raises when something answers that is not Ray's dashboard, or nothing does."""
 STATE_API = "/api/v0/nodes?detail=1&limit=10000"
 ASK_GCS = """
 import json, sys
@@ -63,9 +66,9 @@ def dashboard(spec: dict[str, Any]) -> dict[str, Any]:
     try:
         with DIRECT.open(f"{url}/api/version", timeout=ASK_SECONDS) as answer:
             version = json.load(answer)
-    except (OSError, ValueError) as error:
-        return {"url": url, "problem": str(error)}
-    return {"url": url, "ray_version": version["ray_version"], "session": version["session_name"]}
+        return {"url": url, "ray_version": version["ray_version"], "session": version["session_name"]}
+    except NOT_RAY as error:
+        return {"url": url, "problem": f"{type(error).__name__}: {error}"}
 
 
 def drain(spec: dict[str, Any]) -> dict[str, Any]:
@@ -89,8 +92,8 @@ def _ask(spec: dict[str, Any]) -> list[dict[str, Any]]:
     if spec["dashboard"]:
         try:
             return _ask_state_api(f"http://{spec['address']}:{spec['dashboard_port']}{STATE_API}")
-        except (OSError, ValueError, KeyError) as error:
-            problem = f"state API: {error}"
+        except NOT_RAY as error:
+            problem = f"state API: {type(error).__name__}: {error}"
     try:
         answer = _ray_python(spec, ASK_GCS, spec["gcs_address"], str(ASK_SECONDS))
         return list(json.loads(answer.splitlines()[-1]))
@@ -117,6 +120,8 @@ def _ray_python(spec: dict[str, Any], program: str, *arguments: str) -> str:
         )
     except subprocess.TimeoutExpired as error:
         raise RayDoesNotAnswerError(f"no answer within {error.timeout:.0f} s") from error
+    except OSError as error:
+        raise RayDoesNotAnswerError(f"cannot run {environment.python}: {error.strerror}") from error
     if done.returncode:
         raise RayDoesNotAnswerError((done.stderr.strip().splitlines() or ["no reason given"])[-1])
     return done.stdout

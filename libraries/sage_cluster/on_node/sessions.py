@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 COOKIE = "SAGE_CLUSTER_TEMP_DIR"
+SESSION_NAME = "session_[0-9][0-9][0-9][0-9]-[0-9]*_*_*_[0-9]*"  # session_2026-11-22_16-29-35_019379_4804
 SESSION_OPTIONS = ("--session-dir", "--logs-dir", "--log-dir", "--raylet-socket-name")
 SCRIPT_ROLES = {
     "dashboard.py": "dashboard",
@@ -69,7 +70,7 @@ def session_directories(temp_dir: str) -> list[Path]:
     root = Path(temp_dir)
     if not root.is_dir():
         return []
-    return sorted(p for p in root.glob("session_*") if p.is_dir() and not p.is_symlink())
+    return sorted(p for p in root.glob(SESSION_NAME) if p.is_dir() and not p.is_symlink())
 
 
 def remove_sessions(temp_dir: str, log_dir: str, keep: int) -> list[str]:
@@ -79,21 +80,26 @@ def remove_sessions(temp_dir: str, log_dir: str, keep: int) -> list[str]:
     Returns the names of the removed sessions.
     """
     removed = []
+    saved = Path(log_dir).expanduser() if log_dir else None
     for directory in session_directories(temp_dir):
-        if log_dir and (directory / "logs").is_dir():
-            saved = Path(log_dir).expanduser() / directory.name
-            saved.parent.mkdir(parents=True, exist_ok=True)
-            shutil.rmtree(saved, ignore_errors=True)
-            shutil.move(str(directory / "logs"), str(saved))
-        shutil.rmtree(directory)
+        if saved and (directory / "logs").is_dir():
+            # By way of another name, as the logs' place may be the temporary directory itself.
+            moved = directory.with_name(f"saved_{directory.name}")
+            shutil.move(str(directory / "logs"), str(moved))
+            shutil.rmtree(directory)
+            saved.mkdir(parents=True, exist_ok=True)
+            shutil.rmtree(saved / directory.name, ignore_errors=True)
+            shutil.move(str(moved), str(saved / directory.name))
+        else:
+            shutil.rmtree(directory)
         removed.append(directory.name)
     for name in ("session_latest", "ray_current_cluster", "prom_metrics_service_discovery.json"):
         leftover = Path(temp_dir) / name
         if leftover.is_symlink() or leftover.is_file():
             leftover.unlink()
-    if log_dir:
-        saved_sessions = sorted(p for p in Path(log_dir).expanduser().glob("session_*") if p.is_dir())
-        for old in saved_sessions[: max(0, len(saved_sessions) - keep)]:
+    if saved:
+        kept = session_directories(str(saved))
+        for old in kept[: max(0, len(kept) - keep)]:
             shutil.rmtree(old)
     return removed
 

@@ -54,7 +54,9 @@ def start(spec: dict[str, Any]) -> dict[str, Any]:
     for process in session_processes(temp_dir):
         if process.role == "raylet":
             return {"already_running": False, "cleared": cleared, "command": command, **_identity(process)}
-    raise RayStartFailedError(f"'ray start' ended well, but no raylet runs in {temp_dir}{_log_tails(temp_dir)}")
+    tails = _log_tails(temp_dir)
+    force_stop(temp_dir)
+    raise RayStartFailedError(f"'ray start' ended well, but no raylet runs in {temp_dir}{tails}")
 
 
 def ray_start_command(spec: dict[str, Any], environment: RayEnvironment, address: str) -> list[str]:
