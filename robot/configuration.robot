@@ -45,8 +45,10 @@ A Worker Is Added In The Form That The File Uses
     [Template]    Adding A Worker Should Give
     # BEFORE    WORKER    AFTER
     workers_ssh_hosts: "a:22" # mine\n    b:2222    workers_ssh_hosts: "a:22,b:2222" # mine\n
-    custom: 1\nworkers_ssh_hosts:\n- host: a\n \ port: 22 # first\n    b:22    custom: 1\nworkers_ssh_hosts:\n- host: a\n \ port: 22 # first\n- host: b\n \ port: 22\n
-    ssh:\n \ workers:\n \ - host: a\n \ \ \ port: 22\n    b:2222    ssh:\n \ workers:\n \ - host: a\n \ \ \ port: 22\n \ - host: b\n \ \ \ port: 2222\n
+    custom: 1\nworkers_ssh_hosts:\n- host: a\n \ port: 22 # first\n    b:22
+    ...    custom: 1\nworkers_ssh_hosts:\n- host: a\n \ port: 22 # first\n- host: b\n \ port: 22\n
+    ssh:\n \ workers:\n \ - host: a\n \ \ \ port: 22\n    b:2222
+    ...    ssh:\n \ workers:\n \ - host: a\n \ \ \ port: 22\n \ - host: b\n \ \ \ port: 2222\n
 
 A Worker Is Removed And Nothing Else
     [Template]    Removing A Worker Should Give
