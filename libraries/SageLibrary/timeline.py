@@ -71,12 +71,13 @@ class Timeline:
         begin = min([s.at for s in sights] + [at for _, at in marks])
         end = time.monotonic()
         scale = WIDTH / max(end - begin, 0.001)
-        nodes = list(dict.fromkeys(s.node for s in sights))
+        nodes = sorted({s.node for s in sights}, key=lambda node: (node != "head", node))
         top = 8 + 14 * (1 if marks else 0)
         height = top + LANE * len(nodes) + 54
         parts = [
             f'<svg xmlns="http://www.w3.org/2000/svg" width="{LEFT + WIDTH + 20}" height="{height}" '
-            'font-family="sans-serif" font-size="12" role="img"><title>States of the nodes over time</title>'
+            'font-family="sans-serif" font-size="12" style="background:#fff" role="img">'
+            "<title>States of the nodes over time</title>"
         ]
         for row, node in enumerate(nodes):
             y = top + row * LANE

@@ -49,6 +49,8 @@ def parse(path: Path, text: str) -> Document:
         # Construction merges "<<" into the nodes it is given; the graph for edits must stay as written.
         loader = _Loader("")
         data = loader.construct_document(_compose(text))
+    except ConfigError:
+        raise
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         problem = " ".join(filter(None, (error.context, error.problem)))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -124,16 +123,16 @@ class WorkerManager:
     def execute_remote_command(self, host: str, port: int, command: str, timeout: float = 60.0) -> bool:
         """Run a shell command on a node; True when it ended with status 0 within ``timeout`` seconds.
 
-        Why it was False is logged; `run_command` gives the output and raises what went wrong.
+        Why it was False stands in the journal; `run_command` gives the output and raises what went wrong.
         """
-        log = logging.getLogger("sage_cluster")
         try:
             done = self.run_command(host, port, command, timeout)
-        except SageError as error:
-            log.warning("%s", error)
+        except SshError as error:
+            self._operations.record("remote command", node=host, command=command, error=str(error))
             return False
         if done.returncode:
-            log.warning("%s: '%s' ended with status %d: %s", host, command, done.returncode, done.stderr.strip())
+            said = {"status": done.returncode, "stderr": done.stderr[-2000:]}
+            self._operations.record("remote command", node=host, command=command, **said)
         return done.returncode == 0
 
     def run_command(self, host: str, port: int, command: str, timeout: float = 60.0) -> CommandResult:

@@ -96,7 +96,8 @@ def test_unsafe_or_broken_yaml_is_refused_quickly(tmp_path: Path, content: str |
     file = tmp_path / "config.yaml"
     start = time.process_time()
     message = problem_of(file, content)
-    assert time.process_time() - start < 1.0
+    # Generous, as coverage and a busy machine cost CPU time too; without the limits a bomb takes hours.
+    assert time.process_time() - start < 5.0
     assert f"{file}:{line}: " in message
     assert what in message
 
