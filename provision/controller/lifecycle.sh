@@ -8,6 +8,8 @@ if [[ $EUID -ne 0 ]]; then
     echo "The container lab needs root: run it as 'sudo make lifecycle'." >&2
     exit 1
 fi
+trap '[[ -n "${KEEP_LAB:-}" ]] || sage-lab sweep >/dev/null' EXIT
+sage-lab up --workers 2 --spare new-worker
 verdict=PASSED
 robot --outputdir results/lifecycle robot/lifecycle.robot || verdict=FAILED
 echo
