@@ -53,6 +53,7 @@ def start_with_retry(
     node: RayNode,
     *,
     session: str,
+    fence: bool = False,
     deadline: float,
     report: Report,
     record: Callable[..., None],
@@ -65,7 +66,7 @@ def start_with_retry(
     attempt = 1
     while True:
         try:
-            return nodes.start(node, session=session, timeout=max(1.0, deadline - time.monotonic()))
+            return nodes.start(node, session=session, fence=fence, timeout=max(1.0, deadline - time.monotonic()))
         except RayStartError as error:
             if attempt == START_ATTEMPTS or time.monotonic() >= deadline:
                 raise

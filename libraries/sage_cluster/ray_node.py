@@ -52,13 +52,13 @@ class RayNodes:
     def __init__(self, pool: SshPool) -> None:
         self._pool = pool
 
-    def start(self, node: RayNode, *, session: str, timeout: float) -> dict[str, Any]:
+    def start(self, node: RayNode, *, session: str, fence: bool, timeout: float) -> dict[str, Any]:
         """Start Ray there within ``timeout`` seconds, unless it runs in this ``session`` (any, when empty) already.
 
-        The answer is that of `sage_cluster.on_node.start.start`.
+        With ``fence`` what runs there is ended first. The answer is that of `sage_cluster.on_node.start.start`.
         """
         address = self._pool.connection(node.target).peer_address
-        spec = {"session": session, "timeout": timeout, "ssh_address": address}
+        spec = {"session": session, "fence": fence, "timeout": timeout, "ssh_address": address}
         return self._ask(node, "start", spec, timeout + PROBE_SECONDS)
 
     def stop(self, node: RayNode, *, grace: float) -> dict[str, Any]:
@@ -179,6 +179,7 @@ def worker_node(config: Config, worker: Worker) -> RayNode:
         "num_cpus": settings.num_cpus,
         "object_store_memory": settings.object_store_memory,
         "ray_args": list(settings.ray_args),
+        "bind_host": settings.bind_host or "",
     }
     return RayNode(name, "worker", Target(worker.host, worker.port), spec)
 

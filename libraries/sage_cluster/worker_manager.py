@@ -4,22 +4,19 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import replace
-from typing import Any
 
 from sage_cluster.config_manager import ConfigManager
-from sage_cluster.config_model import Config, parse_worker
+from sage_cluster.config_model import parse_worker
 from sage_cluster.errors import NodeError, SageError, SshError
 from sage_cluster.model import NodeResult, NodeStatus, OperationResult
 from sage_cluster.node_status import node_status, probe_or_error
-from sage_cluster.node_work import on_all, start_with_retry
+from sage_cluster.node_work import on_all
 from sage_cluster.operations import Operations
 from sage_cluster.progress import Report, log_progress
 from sage_cluster.ray_node import RayNode, RayNodes, head_node, worker_node, worker_nodes
 from sage_cluster.ssh import SshPool, fan_out
 from sage_cluster.ssh_connection import CommandResult, Target
-
-ALIVE_SECONDS = 15.0
+from sage_cluster.worker_steps import WorkerSteps
 
 
 class WorkerManager:
@@ -38,6 +35,7 @@ class WorkerManager:
         self._operations = operations or Operations(self._config.path)
         self._nodes = RayNodes(self._pool)
         self._report = report
+        self._steps = WorkerSteps(self._config, self._nodes, self._operations, report)
 
     def list_workers(self) -> list[str]:
         """The names of the configured workers, in the order of the file. Raises ConfigError."""
@@ -50,7 +48,7 @@ class WorkerManager:
         ``cluster.start_concurrency`` start at a time. ``wait``: seconds to wait for another operation to end.
         Raises ClusterBusyError, ConfigError, NodeError for an unknown name.
         """
-        return self._operate("start workers", names, wait, self._start)
+        return self._operate("start workers", names, wait, self._steps.start)
 
     def stop_workers(
         self, force: bool = False, names: Sequence[str] | None = None, wait: float = 0.0
@@ -59,14 +57,14 @@ class WorkerManager:
 
         By ``force`` without asking first. A node is stopped when no process of its session is left.
         """
-        return self._operate("stop workers", names, wait, lambda nodes: self._stop(nodes, force))
+        return self._operate("stop workers", names, wait, lambda nodes: self._steps.stop(nodes, force))
 
     def restart_workers(self, names: Sequence[str] | None = None, wait: float = 0.0) -> OperationResult:
         """Stop, then start all workers, or the named ones; a worker that could not be stopped is not started."""
 
         def restart(nodes: Sequence[RayNode]) -> tuple[NodeResult, ...]:
-            stopped = {result.name: result for result in self._stop(nodes, False)}
-            started = self._start([node for node in nodes if stopped[node.name].success])
+            stopped = {result.name: result for result in self._steps.stop(nodes, False)}
+            started = self._steps.start([node for node in nodes if stopped[node.name].success])
             by_name = {**stopped, **{result.name: result for result in started}}
             return tuple(by_name[node.name] for node in nodes)
 
@@ -88,7 +86,7 @@ class WorkerManager:
         node = worker_node(self._config.load(), parse_worker(address))
 
         def add(nodes: Sequence[RayNode]) -> tuple[NodeResult, ...]:
-            results = self._start(nodes)
+            results = self._steps.start(nodes)
             if results[0].success:
                 self._config.add_worker_ssh_host(node.target.host, node.target.port)
             return results
@@ -108,7 +106,7 @@ class WorkerManager:
         def remove(nodes: Sequence[RayNode]) -> tuple[NodeResult, ...]:
             results = on_all(
                 nodes,
-                lambda _: self._remove(config, node, worker in config.workers),
+                lambda _: self._steps.remove(node, worker in config.workers),
                 doing="draining",
                 done="removed",
                 limit=1,
@@ -197,84 +195,3 @@ class WorkerManager:
                 fix=f"the workers are: {', '.join(known) or 'none'}",
             )
         return [known[name] for name in names]
-
-    def _start(self, nodes: Sequence[RayNode]) -> tuple[NodeResult, ...]:
-        if not nodes:
-            return ()
-        config = self._config.load()
-        head = head_node(config)
-        head_raylet = self._nodes.probe(head)["raylet"]
-        if head_raylet is None:
-            raise NodeError("the head does not run", where=head.name, fix="start it: sage-cluster head start")
-        deadline = time.monotonic() + config.cluster.start_timeout
-
-        def start(node: RayNode) -> dict[str, Any]:
-            return start_with_retry(
-                self._nodes,
-                node,
-                session=head_raylet["session"],
-                deadline=deadline,
-                report=self._report,
-                record=self._operations.record,
-            )
-
-        results = on_all(
-            nodes,
-            start,
-            doing="starting",
-            done="running",
-            limit=config.cluster.start_concurrency,
-            report=self._report,
-        )
-        wanted = tuple(result.details["node_id"] for result in results if result.success)
-        rows = self._nodes.ray_view(head, address=head_raylet["address"], await_alive=wanted, timeout=ALIVE_SECONDS)
-        return tuple(_joined(result, rows) for result in results)
-
-    def _stop(self, nodes: Sequence[RayNode], force: bool) -> tuple[NodeResult, ...]:
-        config = self._config.load()
-        grace = 0.0 if force else config.cluster.stop_timeout
-        return on_all(
-            nodes,
-            lambda node: self._nodes.stop(node, grace=grace),
-            doing="stopping",
-            done="stopped",
-            limit=config.ssh.max_connections,
-            report=self._report,
-        )
-
-    def _remove(self, config: Config, node: RayNode, configured: bool) -> dict[str, Any]:
-        head = head_node(config)
-        view = probe_or_error(self._nodes, head)
-        rows = [] if isinstance(view, SageError) else view.get("nodes", [])
-        probe = probe_or_error(self._nodes, node)
-        status = node_status(node, probe, rows)
-        if isinstance(probe, SageError):
-            if status.ray_state == "ALIVE" or not configured:
-                raise probe
-            return {"drained": False, "note": "the node does not answer and Ray does not count on it"}
-        if not configured and not status.processes:
-            raise NodeError(
-                "this worker is neither in the configuration nor in the cluster",
-                where=node.name,
-                fix=f"the workers are: {', '.join(self.list_workers()) or 'none'}",
-            )
-        drained = False
-        if status.ray_state == "ALIVE" and not isinstance(view, SageError):
-            timeout = config.cluster.drain_timeout
-            address = view["raylet"]["address"]
-            self._nodes.drain(head, address=address, node_id=status.node_id, timeout=timeout)
-            drained = self._nodes.await_raylet_end(node, timeout)
-        self._report(node.name, "stopping")
-        return {"drained": drained, **self._nodes.stop(node, grace=config.cluster.stop_timeout)}
-
-
-def _joined(result: NodeResult, rows: Sequence[dict[str, Any]]) -> NodeResult:
-    """The result of a start, failed after all when Ray does not call the node ALIVE."""
-    if not result.success:
-        return result
-    row = next((r for r in rows if r["node_id"] == result.details["node_id"]), None)
-    if row and row["state"] == "ALIVE":
-        return result
-    said = f"{row['state']}: {row['state_message']}" if row else "nothing"
-    error = f"{result.name}: its raylet started, but Ray does not call it ALIVE; Ray says {said}"
-    return replace(result, success=False, phase="joining", error=error)

@@ -83,7 +83,7 @@ def ray_start_command(spec: dict[str, Any], environment: RayEnvironment, address
 
 def _healthy_raylet(spec: dict[str, Any], running: list[Process]) -> Process | None:
     roles = {p.role for p in running if p.state != "T"}
-    if "raylet" not in roles or (spec["role"] == "head" and "gcs" not in roles):
+    if spec["fence"] or "raylet" not in roles or (spec["role"] == "head" and "gcs" not in roles):
         return None
     raylet = next(p for p in running if p.role == "raylet")
     return raylet if not spec["session"] or raylet.session == spec["session"] else None
@@ -131,7 +131,8 @@ def _worker_address(spec: dict[str, Any]) -> str:
     problem = can_connect(address, port, CONNECT_SECONDS)
     if problem:
         raise StartError(f"the head's GCS at {head}:{port} does not answer from this node: {problem}")
-    return own_address(address, port)
+    bind_host = spec["bind_host"]
+    return own_address(address, port) if bind_host in ("", "localhost") else resolve(bind_host)
 
 
 def _check_ports(spec: dict[str, Any]) -> None:

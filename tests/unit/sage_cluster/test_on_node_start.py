@@ -87,6 +87,8 @@ def head_spec(temp_dir: Path, ray: str, **more: object) -> dict[str, Any]:
         "object_store_memory": None,
         "ray_args": [],
         "session": "",
+        "fence": False,
+        "bind_host": "",
         "timeout": 20.0,
         "ssh_address": "127.0.0.1",
         **more,
@@ -282,3 +284,16 @@ def test_a_ray_that_is_no_program_is_a_foreseen_problem(tmp_path: Path, temp_dir
     ray = make_program(tmp_path / "bin/ray", "#!/nowhere/python\n")
     with pytest.raises(StartError, match=f"cannot run {ray}: No such file"):
         start(head_spec(temp_dir, str(ray)))
+
+
+def test_a_raylet_that_ray_gave_up_is_ended_before_a_new_one_starts(tmp_path: Path, temp_dir: Path) -> None:
+    spec = head_spec(temp_dir, fake_ray(tmp_path, "raylet; gcs"))
+    first, again, fenced = start(spec), start(spec), start({**spec, "fence": True})
+    assert (first["already_running"], again["already_running"], fenced["already_running"]) == (False, True, False)
+    assert fenced["raylet_pid"] != first["raylet_pid"]
+    assert pids(temp_dir)[0] == fenced["raylet_pid"]
+
+
+def test_a_configured_bind_host_is_the_workers_address(tmp_path: Path, temp_dir: Path, head: socket.socket) -> None:
+    spec = worker_spec(temp_dir, fake_ray(tmp_path, "raylet"), head.getsockname()[1], bind_host="127.0.0.7")
+    assert "--node-ip-address=127.0.0.7" in start(spec)["command"]

@@ -177,7 +177,7 @@ def test_a_process_that_survives_a_stop_is_an_error() -> None:
 
 def test_a_start_tells_the_node_where_ssh_reached_it_and_waits_longer_than_the_node() -> None:
     pool = answering({"node_id": "abc"})
-    nodes_over(pool).start(NODE, session="s", timeout=30.0)
+    nodes_over(pool).start(NODE, session="s", fence=False, timeout=30.0)
     told = json.loads(pool.asked[0]["argv"][-1])
     assert (told["session"], told["timeout"], told["ssh_address"]) == ("s", 30.0, "10.9.8.7")
     assert pool.asked[0]["argv"][:-1] == [sys.executable, "-I", "-S", "-", "start"]
