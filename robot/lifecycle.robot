@@ -4,7 +4,7 @@ Documentation     A cluster of one head and two workers starts, is inspected, st
 
 Resource          ../resources/cluster.resource
 
-Suite Setup       Bring The Lab Up
+Suite Setup       Bring The Lab Up Without A Supervisor
 Suite Teardown    Leave The Lab With A Timeline
 Test Timeout      3 minutes
 

@@ -21,6 +21,7 @@ class Stage:
         self._lab: Lab | None = None
         self._cluster: ClusterManager | None = None
         self._configuration = b""
+        self._original = b""
 
     @property
     def lab(self) -> Lab:
@@ -45,12 +46,21 @@ class Stage:
         """Work with this lab from now on, from inside its network."""
         lab.enter()
         self._lab = lab
-        self._configuration = lab.config_path.read_bytes()
+        self._original = self._configuration = lab.config_path.read_bytes()
         self._cluster = ClusterManager(ConfigManager(lab.config_path), report=self.timeline.record)
 
+    def keep_configuration(self) -> None:
+        """Let `restore_configuration` go back to the configuration as it is now."""
+        self._configuration = self.lab.config_path.read_bytes()
+
     def restore_configuration(self) -> None:
-        """Give the configuration file the content that it had when the lab was taken into use."""
+        """Give the configuration file the content that was kept last."""
         self.lab.config_path.write_bytes(self._configuration)
+
+    def reset_configuration(self) -> None:
+        """Give the configuration file the content that it had when the lab was taken into use, and keep that."""
+        self._configuration = self._original
+        self.restore_configuration()
 
     def leave(self) -> None:
         """Let go of the lab; connections are closed."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import time
 from collections.abc import Callable
 from typing import Any
@@ -15,6 +16,7 @@ from sage_cluster.operations import Operations
 from sage_cluster.progress import Report, log_progress
 from sage_cluster.ray_node import RayNodes, head_node, worker_nodes
 from sage_cluster.ssh import SshPool, fan_out
+from sage_cluster.supervision import Supervision
 from sage_cluster.worker_manager import WorkerManager
 
 
@@ -37,11 +39,12 @@ class ClusterManager:
         self._pool = pool or SshPool(lambda: self.config.load().ssh)
         self.operations = operations or Operations(self.config.path)
         self._nodes = RayNodes(self._pool)
+        self.supervision = Supervision(self.config.path)
         self.head = HeadManager(self.config, pool=self._pool, operations=self.operations, report=report)
         self.workers = WorkerManager(self.config, pool=self._pool, operations=self.operations, report=report)
 
     def start_cluster(self, wait: float = 0.0) -> OperationResult:
-        """Start what does not run yet: the head, then all workers at once.
+        """Start what does not run yet: the head, then all workers at once, and the supervisor (see ``recovery``).
 
         Returns when Ray calls every node ALIVE; a worker that fails holds up no other and is named in the result.
         """
@@ -51,7 +54,11 @@ class ClusterManager:
         """Stop all workers at once, then the head, and prove that no process of theirs is left.
 
         A node that is not reached is a failure that names it. By ``force`` without asking first.
+        The supervisor ends first, even in the middle of a repair: a person's word counts more.
         """
+        holder = self.operations.current()
+        if holder is not None and holder["operation"].startswith("repair "):
+            self.supervision.end()
         return self._operate("stop cluster", wait, lambda: self._stop(force))
 
     def restart_cluster(self, wait: float = 0.0) -> OperationResult:
@@ -81,6 +88,7 @@ class ClusterManager:
             workers=the_workers,
             strangers=strangers(rows, [the_head, *the_workers]),
             problem=the_head.problem,
+            supervisor=self.supervision.states(),
             elapsed=time.monotonic() - began,
         )
 
@@ -134,7 +142,20 @@ class ClusterManager:
         if not head.success:
             error = "the workers were not started, because the head did not start"
             return [head, OperationResult("start workers", error=error)]
-        return [head, self.workers.start_workers()]
+        supervised = self.config.load().recovery.enabled
+        supervisor = self.supervision.begin() if supervised else None
+        parts = [head, self.workers.start_workers()]
+        if supervised:
+            parts.append(self._await_supervisor(supervisor))
+        return parts
+
+    def _await_supervisor(self, process: subprocess.Popen[bytes] | None) -> OperationResult:
+        try:
+            self.supervision.await_running(process)
+        except SageError as error:
+            return OperationResult("supervise", error=str(error))
+        return OperationResult("supervise")
 
     def _stop(self, force: bool) -> list[OperationResult]:
+        self.supervision.end()
         return [self.workers.stop_workers(force), self.head.stop(force)]

@@ -38,6 +38,11 @@ cluster:
   start_concurrency: 8        # workers that start at once; fewer where nodes share a machine
   start_timeout: 120
   stop_timeout: 20
+  drain_timeout: 30           # how long running work may take to end before its worker is removed
+
+recovery:
+  enabled: true               # "start" begins a supervisor that brings failed nodes back
+  attempts: 5                 # repairs without success until a node is left to a person
 
 # The workers: text such as "host1:22,host2:2222", or a list of {host, port}.
 workers_ssh_hosts: []

@@ -131,6 +131,20 @@ class ClusterConfig(_Section):
     drain_timeout: Seconds = 30.0
 
 
+class RecoveryConfig(_Section):
+    """The supervisor: whether `start` begins it, what it calls trouble, and how it repairs. Times in seconds."""
+
+    enabled: Switch = True
+    beat: Seconds = 1.0
+    suspect_after: Seconds = 2.5
+    silent_after: Seconds = 4.0
+    hung_after: Seconds = 2.0
+    attempts: Count = 5
+    backoff: Seconds = 2.0
+    backoff_limit: Seconds = 60.0
+    stable_after: Seconds = 60.0
+
+
 class DaemonConfig(_Section):
     """SAGE's own daemon."""
 
@@ -166,6 +180,7 @@ class Config(_Section):
     ssh: Annotated[SshConfig, BeforeValidator(_section)] = Field(default_factory=SshConfig)
     remote: Annotated[RemoteConfig, BeforeValidator(_section)] = RemoteConfig()
     cluster: Annotated[ClusterConfig, BeforeValidator(_section)] = ClusterConfig()
+    recovery: Annotated[RecoveryConfig, BeforeValidator(_section)] = RecoveryConfig()
     daemon: Annotated[DaemonConfig, BeforeValidator(_section)] = DaemonConfig()
     output: Annotated[OutputConfig, BeforeValidator(_section)] = OutputConfig()
     monitor: Annotated[MonitorConfig, BeforeValidator(_section)] = MonitorConfig()

@@ -80,15 +80,18 @@ def result_table(result: OperationResult) -> Table:
     return table
 
 
-def status_table(nodes: tuple[NodeStatus, ...]) -> Table:
-    """One row per node: state, what Ray says, address, processes, load."""
-    table = Table("NODE", "ROLE", "STATE", "RAY SAYS", "ADDRESS", "PROCESSES", "LOAD", box=None, pad_edge=False)
+def status_table(nodes: tuple[NodeStatus, ...], supervisor: dict[str, dict[str, Any]] | None = None) -> Table:
+    """One row per node: state, what Ray and the supervisor say, address, processes, load."""
+    table = Table(
+        "NODE", "ROLE", "STATE", "RAY SAYS", "SUPERVISOR", "ADDRESS", "PROCESSES", "LOAD", box=None, pad_edge=False
+    )
     for node in nodes:
         table.add_row(
             Text(node.name),
             node.role,
             Text(node.state, COLOURS[node.state]),
             node.ray_state or "-",
+            (supervisor or {}).get(node.name, {}).get("state", "-"),
             Text(node.address or "-"),
             str(len(node.processes)),
             "-" if node.load is None else f"{node.load:.2f}",
@@ -108,7 +111,10 @@ def print_result(console: Console, result: OperationResult) -> None:
 
 def print_status(console: Console, status: ClusterStatus) -> None:
     """The table, and what is wrong in words."""
-    console.print(status_table(status.nodes))
+    console.print(status_table(status.nodes, status.supervisor))
+    for name, said in status.supervisor.items():
+        if said["reason"]:
+            console.print(Text(f"{name}: {said['state']}: {said['reason']}", "yellow"), soft_wrap=True)
     for node in status.nodes:
         if node.problem:
             console.print(Text(node.problem, "red"), soft_wrap=True)

@@ -8,6 +8,7 @@ from typing import Any
 
 from sage_cluster.config_manager import ConfigManager
 from sage_cluster.errors import NodeError
+from sage_cluster.membership import Membership
 from sage_cluster.model import NodeStatus, OperationResult
 from sage_cluster.node_status import head_status, probe_or_error
 from sage_cluster.node_work import on_all, start_with_retry
@@ -35,13 +36,15 @@ class HeadManager:
         self._operations = operations or Operations(self._config.path)
         self._nodes = RayNodes(self._pool)
         self._report = report
+        self._membership = Membership(self._config.path)
 
-    def start(self, wait: float = 0.0) -> OperationResult:
+    def start(self, wait: float = 0.0, *, fence: bool = False) -> OperationResult:
         """Start the head unless it runs, with its dashboard, and return when Ray calls it ALIVE.
 
-        ``wait``: seconds to wait for another operation to end. Raises ClusterBusyError, ConfigError.
+        With ``fence`` what runs there is ended first. ``wait``: seconds to wait for another operation to end.
+        Raises ClusterBusyError, ConfigError.
         """
-        return self._operate("start head", wait, self._start, "starting", "running")
+        return self._operate("start head", wait, lambda: self._start(fence), "starting", "running")
 
     def stop(self, force: bool = False, wait: float = 0.0) -> OperationResult:
         """Stop the head and prove that none of its processes is left; by ``force`` without asking first."""
@@ -52,7 +55,7 @@ class HeadManager:
 
         def restart() -> dict[str, Any]:
             self._stop(force=False)
-            return self._start()
+            return self._start(fence=False)
 
         return self._operate("restart head", wait, restart, "restarting", "running")
 
@@ -92,7 +95,7 @@ class HeadManager:
             nodes = on_all([head], lambda _: work(), doing=doing, done=done, limit=1, report=self._report)
         return OperationResult(operation, nodes, time.monotonic() - began)
 
-    def _start(self) -> dict[str, Any]:
+    def _start(self, fence: bool) -> dict[str, Any]:
         config = self._config.load()
         head = head_node(config)
         deadline = time.monotonic() + config.cluster.start_timeout
@@ -100,6 +103,7 @@ class HeadManager:
             self._nodes,
             head,
             session="",
+            fence=fence,
             deadline=deadline,
             report=self._report,
             record=self._operations.record,
@@ -111,6 +115,7 @@ class HeadManager:
             raise NodeError("the head started, but Ray does not call it ALIVE", where=head.name)
         if head.spec["dashboard"]:
             answer["dashboard"] = self._ask_dashboard(answer["address"])["url"]
+        self._membership.want([head.name])
         return answer
 
     def _ask_dashboard(self, address: str) -> dict[str, Any]:
@@ -126,4 +131,6 @@ class HeadManager:
 
     def _stop(self, force: bool) -> dict[str, Any]:
         config = self._config.load()
-        return self._nodes.stop(head_node(config), grace=0.0 if force else config.cluster.stop_timeout)
+        head = head_node(config)
+        self._membership.unwant([head.name])
+        return self._nodes.stop(head, grace=0.0 if force else config.cluster.stop_timeout)

@@ -45,6 +45,7 @@ class ClusterStatus:
     """The whole cluster in one pass; ``elapsed`` in seconds.
 
     ``strangers`` are the names or addresses of nodes that Ray calls ALIVE and the configuration does not know.
+    ``supervisor`` has what the supervisor thinks of each node (``state``, ``reason``); empty without one.
     ``problem`` says why Ray itself could not be asked, when it could not.
     """
 
@@ -53,6 +54,7 @@ class ClusterStatus:
     strangers: tuple[str, ...] = ()
     problem: str = ""
     elapsed: float = 0.0
+    supervisor: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     @property
     def head_running(self) -> bool:

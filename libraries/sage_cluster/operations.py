@@ -67,6 +67,14 @@ class Operations:
                 self.record("end", operation=operation, seconds=round(time.monotonic() - began, 3))
                 file.truncate(0)
 
+    def current(self) -> dict[str, Any] | None:
+        """Who operates now: ``operation``, ``pid``, ``host``, ``since``; None when nobody does. Takes no lock."""
+        try:
+            holder: dict[str, Any] = json.loads(self._lock_path.read_text(encoding="utf-8"))
+        except (FileNotFoundError, ValueError):
+            return None
+        return holder if Path(f"/proc/{holder['pid']}").exists() else None
+
     def record(self, event: str, **details: Any) -> None:  # noqa: ANN401
         """Append one event to the journal: wall and monotonic time, process, and the details."""
         entry = {"time": _now(), "monotonic": time.monotonic(), "pid": os.getpid(), "event": event, **details}

@@ -17,13 +17,21 @@ from typing import Any
 from sage_cluster.config_model import Config, Worker
 from sage_cluster.errors import CommandTimeoutError, NodeError, RayStartError
 from sage_cluster.ssh import SshPool
-from sage_cluster.ssh_connection import Target
+from sage_cluster.ssh_connection import SshStream, Target
 
-MODULES = ("sessions", "environment", "ports", "stop", "start", "ray_view", "probe", "logs", "main")
+MODULES = ("sessions", "environment", "ports", "stop", "start", "ray_view", "probe", "logs", "watch", "main")
 ANSWER = "sage-cluster-answer:"
 PROBE_SECONDS = 15.0
 DASHBOARD_SECONDS = 10.0
 KEPT_LOGS = 5
+READ_PROGRAM = """
+import os, sys
+size, program = int(sys.argv.pop(1)), b""
+while len(program) < size:
+    program += os.read(0, size - len(program))
+exec(program)
+"""
+"""Reads the program from standard input and leaves the rest of it to the program."""
 LOADER = """
 import sys, types
 for name in ("sage_cluster", "sage_cluster.on_node"):
@@ -113,6 +121,18 @@ class RayNodes:
     def await_raylet_end(self, node: RayNode, timeout: float) -> bool:
         """Whether the raylet there ended by itself within ``timeout`` seconds."""
         return bool(self._ask(node, "await_raylet_end", {"timeout": timeout}, timeout + PROBE_SECONDS)["ended"])
+
+    def forget(self, node: RayNode) -> None:
+        """Drop the connection to a node, so that the next call makes a new one."""
+        self._pool.drop(node.target)
+
+    def watch(self, node: RayNode) -> SshStream:
+        """Begin to watch the node: lines of JSON as `sage_cluster.on_node.watch` says, a beat for each line sent."""
+        text = program()
+        argv = [node.spec["python"], "-I", "-S", "-u", "-c", READ_PROGRAM, str(len(text.encode()))]
+        stream = self._pool.connection(node.target).stream([*argv, "watch", json.dumps(node.spec)])
+        stream.send(text)
+        return stream
 
     def _ask(self, node: RayNode, command: str, extra: dict[str, Any], timeout: float) -> dict[str, Any]:
         specification = json.dumps({**node.spec, **extra})

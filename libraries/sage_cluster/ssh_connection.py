@@ -16,6 +16,7 @@ from sage_cluster.host_keys import known_name
 
 MARGIN_SECONDS = 5.0
 TRAILING_SECONDS = 1.0
+STREAM_SECONDS = 10.0
 SESSIONS_PER_CONNECTION = 8  # sshd allows 10 (MaxSessions in sshd_config(5))
 OUTPUT_BYTES = 10_000_000
 TIMED_OUT = 124  # exit status of timeout(1)
@@ -97,7 +98,7 @@ class SshConnection:
                 reader = _Reader(channel, began + timeout + MARGIN_SECONDS, on_output)
                 ended = reader.read()
             except (OSError, EOFError, paramiko.SSHException) as error:
-                raise self._lost(error) from error
+                raise self.lost(error) from error
             finally:
                 channel.close()
         elapsed = time.monotonic() - began
@@ -109,7 +110,7 @@ class SshConnection:
                 fix="look at the node's load and network, or allow more time (ssh.command_timeout)",
             )
         if returncode is None or (returncode == KILLED and not self.is_open):
-            raise self._lost("the connection closed before the command ended")
+            raise self.lost("the connection closed before the command ended")
         return CommandResult(
             self.target,
             tuple(argv),
@@ -120,18 +121,62 @@ class SshConnection:
             reader.truncated,
         )
 
+    def stream(self, argv: Sequence[str]) -> SshStream:
+        """Begin a command that runs on, to talk with it line by line. Raises ConnectionLostError."""
+        channel = self._open_channel(STREAM_SECONDS)
+        try:
+            channel.exec_command(shlex.join(argv).encode())
+        except (OSError, EOFError, paramiko.SSHException) as error:
+            raise self.lost(error) from error
+        return SshStream(self, channel)
+
     def _open_channel(self, timeout: float) -> paramiko.Channel:
         try:
             return self._transport.open_session(timeout=timeout)
         except (OSError, EOFError, paramiko.SSHException) as error:
-            raise self._lost(error, StaleConnectionError) from error
+            raise self.lost(error, StaleConnectionError) from error
 
-    def _lost(self, reason: object, kind: type[ConnectionLostError] = ConnectionLostError) -> ConnectionLostError:
+    def lost(self, reason: object, kind: type[ConnectionLostError] = ConnectionLostError) -> ConnectionLostError:
+        """The error for this connection having broken."""
         return kind(
             f"the connection broke: {reason or type(reason).__name__}",
             where=str(self.target),
             fix="see whether the node is up and its network is whole, then try again",
         )
+
+
+class SshStream:
+    """A command that runs on: send to it, and read what it writes, line by line. Closing it ends its input."""
+
+    def __init__(self, connection: SshConnection, channel: paramiko.Channel) -> None:
+        self._connection = connection
+        self._channel = channel
+        self._rest = b""
+
+    def send(self, text: str) -> None:
+        """Write to the command. Raises ConnectionLostError."""
+        self._channel.settimeout(STREAM_SECONDS)
+        try:
+            self._channel.sendall(text.encode())
+        except OSError as error:
+            raise self._connection.lost(error) from error
+
+    def lines(self, timeout: float) -> list[str]:
+        """The lines that came by now, or within ``timeout`` seconds, perhaps none. ConnectionLostError at the end."""
+        self._channel.settimeout(timeout)
+        try:
+            chunk = self._channel.recv(65536)
+        except TimeoutError:
+            return []
+        if not chunk:
+            said = self._channel.recv_stderr(2000).decode(errors="replace") if self._channel.recv_stderr_ready() else ""
+            raise self._connection.lost(said.strip() or "the command ended")
+        *lines, self._rest = (self._rest + chunk).split(b"\n")
+        return [line.decode(errors="replace") for line in lines]
+
+    def close(self) -> None:
+        """Close it; the connection stays open."""
+        self._channel.close()
 
 
 class _Reader:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import logging
 import socket
 from pathlib import Path
 
@@ -21,6 +22,8 @@ from sage_cluster.host_keys import check_host_key, load_known_hosts, preferred_k
 from sage_cluster.ssh_connection import SshConnection, Target
 
 KEEPALIVE_SECONDS = 15
+# paramiko would print what becomes one of our errors anyway.
+logging.getLogger("paramiko").addHandler(logging.NullHandler())
 UNREACHABLE = {errno.EHOSTUNREACH, errno.ENETUNREACH, errno.ETIMEDOUT, errno.EHOSTDOWN}
 
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from sage_cluster.config_manager import ConfigManager
 from sage_cluster.config_model import parse_worker
 from sage_cluster.errors import NodeError, SageError, SshError
+from sage_cluster.membership import Membership
 from sage_cluster.model import NodeResult, NodeStatus, OperationResult
 from sage_cluster.node_status import node_status, probe_or_error
 from sage_cluster.node_work import on_all
@@ -35,20 +36,24 @@ class WorkerManager:
         self._operations = operations or Operations(self._config.path)
         self._nodes = RayNodes(self._pool)
         self._report = report
+        self._membership = Membership(self._config.path)
         self._steps = WorkerSteps(self._config, self._nodes, self._operations, report)
 
     def list_workers(self) -> list[str]:
         """The names of the configured workers, in the order of the file. Raises ConfigError."""
         return [node.name for node in worker_nodes(self._config.load())]
 
-    def start_workers(self, names: Sequence[str] | None = None, wait: float = 0.0) -> OperationResult:
+    def start_workers(
+        self, names: Sequence[str] | None = None, wait: float = 0.0, *, fence: bool = False
+    ) -> OperationResult:
         """Start all workers, or the named ones, at once; those that run stay as they are.
 
         Returns when Ray calls every started worker ALIVE, or a worker's deadline has passed. At most
-        ``cluster.start_concurrency`` start at a time. ``wait``: seconds to wait for another operation to end.
+        ``cluster.start_concurrency`` start at a time. With ``fence`` what runs there is ended first.
+        ``wait``: seconds to wait for another operation to end.
         Raises ClusterBusyError, ConfigError, NodeError for an unknown name.
         """
-        return self._operate("start workers", names, wait, self._steps.start)
+        return self._operate("start workers", names, wait, lambda nodes: self._start(nodes, fence))
 
     def stop_workers(
         self, force: bool = False, names: Sequence[str] | None = None, wait: float = 0.0
@@ -57,14 +62,14 @@ class WorkerManager:
 
         By ``force`` without asking first. A node is stopped when no process of its session is left.
         """
-        return self._operate("stop workers", names, wait, lambda nodes: self._steps.stop(nodes, force))
+        return self._operate("stop workers", names, wait, lambda nodes: self._stop(nodes, force))
 
     def restart_workers(self, names: Sequence[str] | None = None, wait: float = 0.0) -> OperationResult:
         """Stop, then start all workers, or the named ones; a worker that could not be stopped is not started."""
 
         def restart(nodes: Sequence[RayNode]) -> tuple[NodeResult, ...]:
-            stopped = {result.name: result for result in self._steps.stop(nodes, False)}
-            started = self._steps.start([node for node in nodes if stopped[node.name].success])
+            stopped = {result.name: result for result in self._stop(nodes, False)}
+            started = self._start([node for node in nodes if stopped[node.name].success], False)
             by_name = {**stopped, **{result.name: result for result in started}}
             return tuple(by_name[node.name] for node in nodes)
 
@@ -88,6 +93,7 @@ class WorkerManager:
         def add(nodes: Sequence[RayNode]) -> tuple[NodeResult, ...]:
             results = self._steps.start(nodes)
             if results[0].success:
+                self._membership.want([node.name])
                 self._config.add_worker_ssh_host(node.target.host, node.target.port)
             return results
 
@@ -104,6 +110,8 @@ class WorkerManager:
         node = worker_node(config, worker)
 
         def remove(nodes: Sequence[RayNode]) -> tuple[NodeResult, ...]:
+            wanted = node.name in self._membership.wanted()
+            self._membership.unwant([node.name])
             results = on_all(
                 nodes,
                 lambda _: self._steps.remove(node, worker in config.workers),
@@ -114,6 +122,8 @@ class WorkerManager:
             )
             if results[0].success:
                 self._config.remove_worker_ssh_host(worker.host, worker.port)
+            elif wanted:
+                self._membership.want([node.name])
             return results
 
         return self._run(f"remove worker {node.name}", [node], wait, remove)
@@ -155,6 +165,16 @@ class WorkerManager:
     ) -> None:
         """Pass on a log of a worker as it grows, for at most ``seconds``."""
         self._nodes.follow_log(self._chosen([worker])[0], name, on_output, seconds)
+
+    def _start(self, nodes: Sequence[RayNode], fence: bool) -> tuple[NodeResult, ...]:
+        """A worker that does not start now is wanted all the same: it may only be cut off for a while."""
+        results = self._steps.start(nodes, fence=fence)
+        self._membership.want(node.name for node in nodes)
+        return results
+
+    def _stop(self, nodes: Sequence[RayNode], force: bool) -> tuple[NodeResult, ...]:
+        self._membership.unwant(node.name for node in nodes)
+        return self._steps.stop(nodes, force)
 
     def _operate(
         self,

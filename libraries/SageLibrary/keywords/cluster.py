@@ -66,8 +66,13 @@ class ClusterKeywords(Component):
         self.stage.cluster.config.set(key, yaml.safe_load(value))
 
     @keyword
+    def keep_the_configuration(self) -> None:
+        """From now on `Restore The Configuration` goes back to the configuration as it is now."""
+        self.stage.keep_configuration()
+
+    @keyword
     def restore_the_configuration(self) -> None:
-        """Give the lab's configuration file the content that it had when the lab came up."""
+        """Give the lab's configuration file the content that was kept, or that it had when the lab came up."""
         self.stage.restore_configuration()
 
     @keyword

@@ -33,6 +33,7 @@ class LabKeywords(Component):
         if not self.stage.has_lab:
             lab = Lab.up(Topology.of(workers=workers, spares=(SPARE,)), report=logger.info)
             self.stage.use(lab)
+        self.stage.reset_configuration()
         lab = self.stage.lab
         logger.info(f"lab {lab.name}: {', '.join(node.name for node in lab.nodes)}; files in {lab.directory}")
 

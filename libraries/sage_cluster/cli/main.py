@@ -12,7 +12,9 @@ from rich.console import Console
 from sage_cluster.cli.call import Call, Command, operate
 from sage_cluster.cli.config import config as config_group
 from sage_cluster.cli.nodes import head, worker
+from sage_cluster.config_manager import ConfigManager
 from sage_cluster.console import print_json, print_status
+from sage_cluster.supervision import Supervision
 
 
 @click.group(cls=Command, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
@@ -108,6 +110,16 @@ def info(call: Call) -> None:
         return
     for key, value in answer.items():
         click.echo(f"{key:16} {', '.join(value) if isinstance(value, list) else value}")
+
+
+@main.command()
+@click.pass_obj
+def supervise(call: Call) -> None:
+    """Watch the started nodes and bring failed ones back, in this process, until it is told to end.
+
+    "start" begins one in the background, unless recovery.enabled is false.
+    """
+    Supervision(ConfigManager(call.config).path).run()
 
 
 @main.command()

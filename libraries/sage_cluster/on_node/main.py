@@ -12,6 +12,7 @@ from sage_cluster.on_node.probe import probe
 from sage_cluster.on_node.ray_view import RayDoesNotAnswerError, await_raylet_end, dashboard, drain, ray_view
 from sage_cluster.on_node.start import StartError, start
 from sage_cluster.on_node.stop import kill_raylet, stop
+from sage_cluster.on_node.watch import watch
 
 COMMANDS: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
     "await_raylet_end": await_raylet_end,
@@ -23,6 +24,7 @@ COMMANDS: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
     "read_log": read_log,
     "start": start,
     "stop": stop,
+    "watch": watch,
 }
 
 

@@ -36,7 +36,7 @@ def probe(spec: dict[str, Any]) -> dict[str, Any]:
         "processes": [{"role": p.role, "pid": p.pid, "start": p.start, "state": p.state} for p in processes],
         "raylet": _raylet(raylet) if raylet else None,
         "gcs_running": gcs is not None,
-        "health": _health(temp_dir, raylet),
+        "health": raylet_health(temp_dir, raylet),
         "ports": sorted(listening_ports({p.pid for p in processes})),
         "sessions": [directory.name for directory in session_directories(temp_dir)],
         "load": os.getloadavg()[0],
@@ -63,7 +63,7 @@ def _raylet(raylet: Process) -> dict[str, Any]:
     }
 
 
-def _health(temp_dir: str, raylet: Process | None) -> str:
+def raylet_health(temp_dir: str, raylet: Process | None) -> str:
     """Ask the raylet's own agent (`/api/local_raylet_healthz`): an open port alone proves nothing."""
     if raylet is None:
         return "none"

@@ -21,10 +21,12 @@ def lab() -> Iterator[Lab]:
 
 @pytest.fixture
 def config_manager(lab: Lab, tmp_path: Path) -> ConfigManager:
-    """A configuration of the test's own."""
+    """A configuration of the test's own, without a supervisor: what a test breaks stays broken."""
     path = tmp_path / "config.yaml"
     path.write_bytes(lab.config_path.read_bytes())
-    return ConfigManager(path)
+    manager = ConfigManager(path)
+    manager.set("recovery.enabled", False)
+    return manager
 
 
 @pytest.fixture

@@ -1,10 +1,12 @@
-"""The first and the third test case of the requirement, word for word."""
+"""The three test cases of the requirement, word for word."""
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
-from sage_cluster import ClusterManager, ConfigManager
+from sage_cluster import ClusterManager, ConfigManager, WorkerManager
 
 pytestmark = pytest.mark.lab
 
@@ -27,6 +29,25 @@ def test_cluster_lifecycle(cluster_manager: ClusterManager) -> None:
     status = cluster_manager.status_cluster()
     assert not status.head_running
     assert len(status.active_workers) == 0
+
+
+def test_worker_failure_recovery(
+    config_manager: ConfigManager, cluster_manager: ClusterManager, worker_manager: WorkerManager
+) -> None:
+    config_manager.set("recovery.enabled", True)  # the default
+
+    # 1. start the cluster
+    cluster_manager.start_cluster()
+
+    # 2. a worker fails
+    worker_manager.simulate_failure("worker-1")
+
+    # 3. it is back with nobody calling anything
+    time.sleep(30)
+    status = cluster_manager.status_cluster()
+    assert "worker-1" in status.active_workers
+
+    assert cluster_manager.stop_cluster().success
 
 
 def test_dynamic_configuration(cluster_manager: ClusterManager, config_manager: ConfigManager) -> None:

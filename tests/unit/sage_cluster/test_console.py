@@ -62,9 +62,9 @@ def test_a_status_is_a_row_per_node_and_what_is_wrong_in_words(console: Console)
     lost = status("worker-1", NodeState.UNREACHABLE, problem="worker-1: [timeout] no answer")
     print_status(console, ClusterStatus(head, (lost,), strangers=("intruder",)))
     assert lines(console) == [
-        "NODE ROLE STATE RAY SAYS ADDRESS PROCESSES LOAD",
-        "head worker running ALIVE 10.0.0.1 2 0.50",
-        "worker-1 worker unreachable - - 0 -",
+        "NODE ROLE STATE RAY SAYS SUPERVISOR ADDRESS PROCESSES LOAD",
+        "head worker running ALIVE - 10.0.0.1 2 0.50",
+        "worker-1 worker unreachable - - - 0 -",
         "worker-1: [timeout] no answer",
         "intruder: Ray calls it ALIVE, but the configuration does not know it",
     ]

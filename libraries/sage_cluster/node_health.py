@@ -1,0 +1,113 @@
+"""What the supervisor thinks of a node: the node's beats, its silence and Ray's view, fused into one state."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from sage_cluster.config_model import RecoveryConfig
+
+STEADY_SECONDS = 2.0  # how long Ray's view must contradict the node's own before it is believed
+
+
+class Health(StrEnum):
+    """The state of a supervised node."""
+
+    RUNNING = "running"
+    SUSPECT = "suspect"  # something is wrong, but it may pass, or is only to be reported
+    LOST = "lost"  # it does not work; it is repaired, or waited for while it cannot be reached
+    RECOVERING = "recovering"  # a repair is under way
+    QUARANTINED = "quarantined"  # repairs did not help: a person has to look
+
+
+class Repair(StrEnum):
+    """What would help."""
+
+    NONE = ""
+    START = "start"  # its raylet is gone
+    FENCE = "fence"  # end what runs, then start
+    DASHBOARD = "dashboard"  # run the dashboard again
+
+
+@dataclass
+class NodeRecord:
+    """What is known of one node. Times are on the monotonic clock, in seconds."""
+
+    name: str
+    role: str
+    known_since: float
+    beat: dict[str, Any] | None = None
+    beat_at: float = 0.0
+    contact_error: str = ""
+    sshd_refuses: bool = False
+    state: Health | None = None
+    reason: str = ""
+    trouble_since: float | None = None
+    running_since: float | None = None
+    attempts: int = 0
+    next_attempt: float = 0.0
+    tried: list[str] = field(default_factory=list)
+
+    def take_in(self, heard: dict[str, Any], now: float) -> None:
+        """Keep what the node's watcher heard."""
+        if "beat" in heard:
+            self.beat, self.beat_at, self.contact_error = heard["beat"], now, ""
+        if "ended" in heard and self.beat:
+            running = [role for role in self.beat["running"] if role != heard["ended"]]
+            self.beat = {**self.beat, "running": running}
+        self.contact_error = heard.get("contact_error", self.contact_error)
+        self.sshd_refuses = heard.get("sshd_refuses", self.sshd_refuses)
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """A state, why, and what would help."""
+
+    state: Health
+    reason: str = ""
+    repair: Repair = Repair.NONE
+
+
+def judge(  # noqa: PLR0911 - one way out per cause, in order of weight
+    record: NodeRecord, ray: Mapping[str, str] | None, now: float, settings: RecoveryConfig
+) -> Verdict:
+    """Fuse the signals. ``ray``: Ray's states by node id, None while Ray cannot be asked."""
+    silence = now - (record.beat_at if record.beat else record.known_since)
+    if record.beat is None and record.state and silence <= settings.suspect_after:
+        return Verdict(record.state, record.reason)
+    if record.beat is None or silence > settings.suspect_after:
+        return _of_silence(record, ray, silence, settings)
+    beat = record.beat
+    if record.role == "head" and "gcs" not in beat["running"]:
+        return Verdict(Health.LOST, "its GCS ended", Repair.START)
+    if "raylet" not in beat["running"]:
+        return Verdict(Health.LOST, "its raylet ended", Repair.START)
+    hung = [role for role in beat["stopped"] if role in ("raylet", "gcs")]
+    if hung or beat["health"] == "hung":
+        what = f"its {' and '.join(hung) or 'raylet'} hangs"
+        if record.trouble_since is None or now - record.trouble_since < settings.hung_after:
+            return Verdict(Health.SUSPECT, what)
+        return Verdict(Health.LOST, what, Repair.FENCE)
+    ray_state = ray.get(beat["node_id"], "unknown") if ray is not None else "ALIVE"
+    if ray_state != "ALIVE":
+        what = f"its raylet runs, but Ray calls it {ray_state}"
+        if record.trouble_since is None or now - record.trouble_since < STEADY_SECONDS:
+            return Verdict(Health.SUSPECT, what)
+        return Verdict(Health.LOST, what, Repair.FENCE)
+    if record.role == "head" and "dashboard" not in beat["running"] and beat["dashboard_wanted"]:
+        return Verdict(Health.SUSPECT, "its dashboard ended", Repair.DASHBOARD)
+    if record.sshd_refuses:
+        return Verdict(Health.SUSPECT, "its sshd does not listen; Ray is well, so nothing is repaired")
+    return Verdict(Health.RUNNING)
+
+
+def _of_silence(record: NodeRecord, ray: Mapping[str, str] | None, silence: float, settings: RecoveryConfig) -> Verdict:
+    node_id = record.beat["node_id"] if record.beat else ""
+    if record.sshd_refuses and ray is not None and ray.get(node_id) == "ALIVE":
+        return Verdict(Health.SUSPECT, "its sshd does not listen, but Ray calls it ALIVE: nothing is repaired")
+    error = f" ({record.contact_error.splitlines()[0]})" if record.contact_error else ""
+    if silence < settings.silent_after:
+        return Verdict(Health.SUSPECT, f"no beat for {silence:.1f} s{error}")
+    return Verdict(Health.LOST, f"silent{error}")

@@ -1,0 +1,88 @@
+"""What the supervisor makes of a node's beats, its silence and Ray's view."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from sage_cluster.config_model import RecoveryConfig
+from sage_cluster.node_health import Health, NodeRecord, Repair, judge
+
+SETTINGS = RecoveryConfig(suspect_after=2.5, silent_after=4.0, hung_after=2.0)
+NOW = 1000.0
+ALIVE = {"abc": "ALIVE"}
+
+
+def beat(*running: str, **more: Any) -> dict[str, Any]:
+    return {
+        "running": list(running),
+        "stopped": [],
+        "health": "ok",
+        "node_id": "abc",
+        "session": "session_x",
+        "nodes": None,
+        "dashboard_wanted": False,
+        **more,
+    }
+
+
+def record(role: str = "worker", last: dict[str, Any] | None = None, **more: Any) -> NodeRecord:
+    made = NodeRecord("worker-1", role, known_since=NOW - 60, **more)
+    if last is not None:
+        made.beat, made.beat_at = last, more.get("beat_at", NOW - 0.5)
+    return made
+
+
+@pytest.mark.parametrize(
+    ("node", "ray", "state", "repair"),
+    [
+        (record(last=beat("raylet")), ALIVE, Health.RUNNING, Repair.NONE),
+        (record(last=beat("raylet")), None, Health.RUNNING, Repair.NONE),
+        (record(last=beat()), ALIVE, Health.LOST, Repair.START),
+        (record("head", beat("raylet", "gcs")), ALIVE, Health.RUNNING, Repair.NONE),
+        (record("head", beat("raylet")), ALIVE, Health.LOST, Repair.START),
+        (record("head", beat("gcs")), ALIVE, Health.LOST, Repair.START),
+        (record("head", beat("raylet", "gcs", dashboard_wanted=True)), ALIVE, Health.SUSPECT, Repair.DASHBOARD),
+        (record(last=beat("raylet", stopped=["raylet"])), ALIVE, Health.SUSPECT, Repair.NONE),
+        (record(last=beat("raylet", stopped=["raylet"]), trouble_since=NOW - 1), ALIVE, Health.SUSPECT, Repair.NONE),
+        (record(last=beat("raylet", stopped=["raylet"]), trouble_since=NOW - 3), ALIVE, Health.LOST, Repair.FENCE),
+        (record(last=beat("raylet", health="hung"), trouble_since=NOW - 3), ALIVE, Health.LOST, Repair.FENCE),
+        (record(last=beat("raylet")), {"abc": "DEAD"}, Health.SUSPECT, Repair.NONE),
+        (record(last=beat("raylet"), trouble_since=NOW - 3), {"abc": "DEAD"}, Health.LOST, Repair.FENCE),
+        (record(last=beat("raylet"), trouble_since=NOW - 3), {"other": "ALIVE"}, Health.LOST, Repair.FENCE),
+        (record(last=beat("raylet"), sshd_refuses=True), ALIVE, Health.SUSPECT, Repair.NONE),
+        (record(last=beat("raylet"), beat_at=NOW - 3), ALIVE, Health.SUSPECT, Repair.NONE),
+        (record(last=beat("raylet"), beat_at=NOW - 5), ALIVE, Health.LOST, Repair.NONE),
+        (record(last=beat("raylet"), beat_at=NOW - 5, sshd_refuses=True), ALIVE, Health.SUSPECT, Repair.NONE),
+        (record(last=beat("raylet"), beat_at=NOW - 5, sshd_refuses=True), {"abc": "DEAD"}, Health.LOST, Repair.NONE),
+        (record(), ALIVE, Health.LOST, Repair.NONE),
+    ],
+)
+def test_the_signals_are_fused(node: NodeRecord, ray: dict[str, str] | None, state: Health, repair: Repair) -> None:
+    verdict = judge(node, ray, NOW, SETTINGS)
+    assert (verdict.state, verdict.repair) == (state, repair)
+    assert bool(verdict.reason) is (state is not Health.RUNNING)
+
+
+def test_silence_says_how_long_and_why() -> None:
+    node = record(last=beat("raylet"), beat_at=NOW - 3, contact_error="worker-1: the node does not answer\n  -> look")
+    assert judge(node, ALIVE, NOW, SETTINGS).reason == "no beat for 3.0 s (worker-1: the node does not answer)"
+
+
+def test_a_node_just_repaired_keeps_its_state_until_it_is_heard_or_silent_for_too_long() -> None:
+    node = NodeRecord("worker-1", "worker", known_since=NOW - 1, state=Health.RECOVERING, reason="a repair")
+    assert judge(node, ALIVE, NOW, SETTINGS).state is Health.RECOVERING
+    assert judge(node, ALIVE, NOW + 5, SETTINGS).state is Health.LOST
+
+
+def test_the_end_of_a_process_counts_at_once() -> None:
+    node = record(last=beat("raylet"))
+    node.take_in({"ended": "raylet", "pid": 7}, NOW)
+    assert judge(node, ALIVE, NOW, SETTINGS).repair is Repair.START
+
+
+def test_a_beat_clears_what_went_wrong_with_the_connection() -> None:
+    node = record(contact_error="broken")
+    node.take_in({"beat": beat("raylet")}, NOW)
+    assert (node.contact_error, node.beat_at) == ("", NOW)

@@ -1,0 +1,99 @@
+"""The supervisor as a process: one per cluster, found, ended, and gone with its configuration; and its membership."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from sage_cluster.errors import SageError
+from sage_cluster.membership import Membership
+from sage_cluster.operations import Operations
+from sage_cluster.supervision import Supervision
+
+
+@pytest.fixture
+def config_path(tmp_path: Path) -> Path:
+    path = tmp_path / "config.yaml"
+    path.write_text("head: {host: 127.0.0.1, ssh_port: 1}\nssh: {retries: 0, connect_timeout: 1}\n")
+    return path
+
+
+def wait_until(what: Callable[[], bool], seconds: float = 15.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not what():
+        assert time.monotonic() < deadline, f"not true after {seconds} s"
+        time.sleep(0.05)
+
+
+def events(config_path: Path) -> list[str]:
+    return [event["event"] for event in Operations(config_path).journal()]
+
+
+def test_one_supervises_until_it_is_ended(config_path: Path) -> None:
+    supervision = Supervision(config_path)
+    assert not supervision.is_running()
+    assert supervision.end() is False
+    process = supervision.begin()
+    assert process is not None
+    supervision.await_running(process)
+    assert supervision.begin() is None
+    with pytest.raises(SageError, match=f"process {process.pid} supervises this cluster already"):
+        Supervision(config_path).run()
+    assert supervision.end() is True
+    assert process.wait(5) == 0
+    assert not supervision.is_running()
+    assert events(config_path) == ["supervisor started", "supervisor stopped"]
+
+
+def test_a_killed_supervisor_blocks_no_other(config_path: Path) -> None:
+    supervision = Supervision(config_path)
+    first = supervision.begin()
+    supervision.await_running(first)
+    assert first is not None
+    os.kill(first.pid, signal.SIGKILL)
+    first.wait(5)
+    assert supervision.states() == {}
+    second = supervision.begin()
+    supervision.await_running(second)
+    assert supervision.end() is True
+
+
+def test_it_ends_with_its_configuration(config_path: Path) -> None:
+    supervision = Supervision(config_path)
+    process = supervision.begin()
+    supervision.await_running(process)
+    assert process is not None
+    config_path.unlink()
+    assert process.wait(10) == 0
+
+
+def test_a_supervisor_that_cannot_start_is_told_with_its_own_words(config_path: Path) -> None:
+    config_path.write_text("head: {head_port: 99999}\n")
+    supervision = Supervision(config_path)
+    with pytest.raises(SageError, match=r"head\.head_port"):
+        supervision.await_running(supervision.begin())
+
+
+def test_a_wanted_node_that_never_answers_is_lost_and_published(config_path: Path) -> None:
+    Membership(config_path).want(["127.0.0.1"])
+    supervision = Supervision(config_path)
+    supervision.await_running(supervision.begin())
+    try:
+        wait_until(lambda: supervision.states().get("127.0.0.1", {}).get("state") == "lost")
+        assert "refused" in supervision.states()["127.0.0.1"]["reason"]
+        Membership(config_path).unwant(["127.0.0.1"])
+    finally:
+        assert supervision.end() is True
+
+
+def test_membership_is_what_was_wanted_and_not_unwanted(config_path: Path) -> None:
+    assert Membership(config_path).wanted() == frozenset()
+    Membership(config_path).want(["head", "worker-1"])
+    Membership(config_path).want(["worker-2"])
+    Membership(config_path).unwant(["worker-1", "nobody"])
+    assert Membership(config_path).wanted() == {"head", "worker-2"}
