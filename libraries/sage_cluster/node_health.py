@@ -91,6 +91,8 @@ def judge(  # noqa: PLR0911 - one way out per cause, in order of weight
             return Verdict(Health.SUSPECT, what)
         return Verdict(Health.LOST, what, Repair.FENCE)
     ray_state = ray.get(beat["node_id"], "unknown") if ray is not None else "ALIVE"
+    if ray_state == "unknown" and record.state and now - record.known_since < STEADY_SECONDS:
+        return Verdict(record.state, record.reason)  # it has only just joined
     if ray_state != "ALIVE":
         what = f"its raylet runs, but Ray calls it {ray_state}"
         if record.trouble_since is None or now - record.trouble_since < STEADY_SECONDS:

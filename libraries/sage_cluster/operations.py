@@ -30,7 +30,7 @@ class Operations:
     def __init__(self, config_path: Path) -> None:
         self._lock_path = config_path.with_name(f".{config_path.name}.operation")
         self.journal_path = config_path.with_name(f"{config_path.stem}.journal.jsonl")
-        self._held = threading.local()
+        self._insiders: set[int] = set()
 
     @contextmanager
     def exclusive(self, operation: str, wait: float = 0.0) -> Iterator[None]:
@@ -39,7 +39,8 @@ class Operations:
         Within it the same thread may begin operations that are part of it. Another caller's operation is waited for
         up to ``wait`` seconds. Raises ClusterBusyError, saying which it is, by which process and since when.
         """
-        if getattr(self._held, "here", False):
+        thread = threading.get_ident()
+        if thread in self._insiders:
             yield
             return
         deadline = time.monotonic() + wait
@@ -59,13 +60,23 @@ class Operations:
             file.flush()
             self.record("begin", operation=operation)
             began = time.monotonic()
-            self._held.here = True
+            self._insiders.add(thread)
             try:
                 yield
             finally:
-                self._held.here = False
+                self._insiders.discard(thread)
                 self.record("end", operation=operation, seconds=round(time.monotonic() - began, 3))
                 file.truncate(0)
+
+    @contextmanager
+    def joined(self) -> Iterator[None]:
+        """Let this thread work within the operation that another thread of this process holds."""
+        thread = threading.get_ident()
+        self._insiders.add(thread)
+        try:
+            yield
+        finally:
+            self._insiders.discard(thread)
 
     def current(self) -> dict[str, Any] | None:
         """Who operates now: ``operation``, ``pid``, ``host``, ``since``; None when nobody does. Takes no lock."""

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 
 from sage_cluster.config_manager import ConfigManager
@@ -32,21 +35,40 @@ class Repairer:
         self._config = config
         self._operations = operations
         self._membership = membership
+        self._guard = threading.Lock()
+        self._running = 0
+        self._operation = ExitStack()
         self._pool = SshPool(lambda: self._config.load().ssh)
         self._head = HeadManager(config, pool=self._pool, operations=operations)
         self._workers = WorkerManager(config, pool=self._pool, operations=operations)
 
     def repair(self, due: dict[str, Repair]) -> Outcome:
-        """Start the nodes again, fencing those that need it; with the head all wanted workers get a new session."""
-        names = ", ".join(due)
+        """Start the nodes again, fencing those that need it; with the head all wanted workers get a new session.
+
+        Repairs of different nodes may run at once, in threads of their own: together they are one operation.
+        """
         try:
-            with self._operations.exclusive(f"repair {names}"):
+            with self._one_operation(", ".join(due)), self._operations.joined():
                 wanted = self._membership.wanted()
                 return Outcome(self._start({name: how for name, how in due.items() if name in wanted}))
         except ClusterBusyError:
             return Outcome(put_off=True)
         except SageError as error:
             return Outcome({name: str(error) for name in due})
+
+    @contextmanager
+    def _one_operation(self, names: str) -> Iterator[None]:
+        with self._guard:
+            if self._running == 0:
+                self._operation.enter_context(self._operations.exclusive(f"repair {names}"))
+            self._running += 1
+        try:
+            yield
+        finally:
+            with self._guard:
+                self._running -= 1
+                if self._running == 0:
+                    self._operation.close()
 
     def close(self) -> None:
         """Close the connections."""

@@ -24,6 +24,7 @@ from sage_cluster.ssh import SshPool
 
 TICK_SECONDS = 0.1
 CONFIG_SECONDS = 1.0
+REPAIRS_AT_ONCE = 8
 
 Publish = Callable[[dict[str, dict[str, Any]]], None]
 """Called with every node's ``state`` and ``reason``, by name, whenever one changes."""
@@ -43,9 +44,8 @@ class Supervisor:
         self._signals: queue.SimpleQueue[tuple[str, dict[str, Any]]] = queue.SimpleQueue()
         self._records: dict[str, NodeRecord] = {}
         self._watchers: dict[str, NodeWatcher] = {}
-        self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="repair")
-        self._repair: Future[Outcome] | None = None
-        self._repairing: dict[str, Repair] = {}
+        self._executor = ThreadPoolExecutor(max_workers=REPAIRS_AT_ONCE, thread_name_prefix="repair")
+        self._repairs: list[tuple[tuple[str, ...], Future[Outcome]]] = []
         self._ended = threading.Event()
 
     def stop(self) -> None:
@@ -113,18 +113,22 @@ class Supervisor:
         return holder is not None and holder["pid"] != os.getpid()
 
     def _judge_all(self, settings: RecoveryConfig) -> None:
-        self._finish_repair(settings)
+        self._finish_repairs(settings)
+        under_repair = {name for names, _ in self._repairs for name in names}
         now = time.monotonic()
         ray = self._rays_view()
         due: dict[str, Repair] = {}
         for record in self._records.values():
-            if record.name in self._repairing:
+            if record.name in under_repair:
                 continue
             verdict = judge(record, ray, now, settings)
             self._note(record, verdict, now, settings)
             if verdict.repair and record.state is not Health.QUARANTINED and now >= record.next_attempt:
                 due[record.name] = verdict.repair
-        if due and self._repair is None:
+        head = next((name for name in due if self._records[name].role == "head"), None)
+        if head and not self._repairs:
+            self._begin_repair({head: due[head]}, settings)  # it takes the workers along
+        elif due and not head and not any(self._records[name].role == "head" for name in under_repair):
             self._begin_repair(due, settings)
 
     def _rays_view(self) -> dict[str, str] | None:
@@ -173,19 +177,21 @@ class Supervisor:
             if repair is Repair.DASHBOARD:
                 self._watchers[name].wish("respawn dashboard")
                 self._operations.record("repairing", node=name, action=repair.value)
-        self._repairing = {name: repair for name, repair in due.items() if repair is not Repair.DASHBOARD}
-        if self._repairing:
-            for name in self._repairing:
+        starts: dict[str, Repair] = {name: repair for name, repair in due.items() if repair is not Repair.DASHBOARD}
+        if starts:
+            for name in starts:
                 self._set_state(self._records[name], Health.RECOVERING, "a repair is under way")
-            self._repair = self._executor.submit(self._repairer.repair, dict(self._repairing))
+            self._repairs.append((tuple(starts), self._executor.submit(self._repairer.repair, starts)))
 
-    def _finish_repair(self, settings: RecoveryConfig) -> None:
-        """Take in how a repair ended. A node that was not repaired keeps its turn."""
-        if self._repair is None or not self._repair.done():
-            return
-        outcome = self._repair.result()
+    def _finish_repairs(self, settings: RecoveryConfig) -> None:
+        """Take in how repairs ended. A node that was not repaired keeps its turn."""
+        for names, repair in [entry for entry in self._repairs if entry[1].done()]:
+            self._repairs.remove((names, repair))
+            self._take_in(names, repair.result(), settings)
+
+    def _take_in(self, names: tuple[str, ...], outcome: Outcome, settings: RecoveryConfig) -> None:
         now = time.monotonic()
-        for name in self._repairing:
+        for name in names:
             record = self._records.get(name)
             if record is None:
                 continue
@@ -195,4 +201,3 @@ class Supervisor:
                 record.next_attempt = now + settings.backoff
             # What was heard before the repair is about the raylet that was replaced.
             record.known_since, record.beat, record.trouble_since = now, None, None
-        self._repair, self._repairing = None, {}

@@ -132,8 +132,9 @@ def journal(call: Call, last: int) -> None:
         print_json(events)
         return
     for event in events:
-        success = {True: " ok", False: " FAILED"}.get(event.get("success", ""), "")
-        click.echo(f"{event['time']}  {event['event']:8} {event.get('operation', event.get('node', ''))}{success}")
+        success = {True: "ok", False: "FAILED"}.get(event.get("success", ""), "")
+        told = (event.get(key, "") for key in ("operation", "node", "state", "action", "reason", "error"))
+        click.echo("  ".join(filter(None, (event["time"], event["event"], *told, success))))
 
 
 main.add_command(head)

@@ -47,8 +47,8 @@ def test_a_day_in_the_life(lab: Lab) -> None:
     assert json.loads(stopped.stdout)["success"] is True
 
     journal = sage_cluster(lab, "journal").stdout
-    assert "start cluster ok" in journal
-    assert "stop cluster ok" in journal
+    assert "start cluster  ok" in journal
+    assert "stop cluster  ok" in journal
 
 
 def test_errors_are_text_without_a_traceback(lab: Lab) -> None:

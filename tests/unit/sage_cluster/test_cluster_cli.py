@@ -206,7 +206,7 @@ def test_the_journal_is_shown(unreachable: Path) -> None:
     call("--config", unreachable, "stop")
     shown = call("--config", unreachable, "journal").output.splitlines()
     assert [line.split()[1] for line in shown] == ["begin", "result", "end"]
-    assert "stop cluster FAILED" in shown[1]
+    assert "stop cluster  FAILED" in shown[1]
     assert len(call("--config", unreachable, "journal", "--last", "1").output.splitlines()) == 1
 
 

@@ -76,6 +76,13 @@ def test_a_node_just_repaired_keeps_its_state_until_it_is_heard_or_silent_for_to
     assert judge(node, ALIVE, NOW + 5, SETTINGS).state is Health.LOST
 
 
+def test_a_node_that_ray_does_not_know_yet_has_a_moment_to_join() -> None:
+    node = record(last=beat("raylet"), state=Health.RECOVERING, reason="a repair")
+    node.known_since = NOW - 1
+    assert judge(node, {}, NOW, SETTINGS).state is Health.RECOVERING
+    assert judge(node, {}, NOW + 1.5, SETTINGS).state is Health.SUSPECT
+
+
 def test_the_end_of_a_process_counts_at_once() -> None:
     node = record(last=beat("raylet"))
     node.take_in({"ended": "raylet", "pid": 7}, NOW)
