@@ -83,9 +83,12 @@ class Supervisor:
             return settings
         wanted = self._membership.wanted()
         nodes: dict[str, RayNode] = {n.name: n for n in (head_node(config), *worker_nodes(config)) if n.name in wanted}
-        for name in set(self._watchers) - set(nodes):
+        gone = set(self._watchers) - set(nodes)
+        for name in gone:
             self._watchers.pop(name).stop()
             del self._records[name]
+        if gone:
+            self._publish_states()
         for name, node in nodes.items():
             if name not in self._watchers:
                 self._records[name] = NodeRecord(name, node.role, time.monotonic())
@@ -156,6 +159,9 @@ class Supervisor:
         if not changed:
             return
         self._operations.record("observed", node=record.name, state=state.value, reason=reason)
+        self._publish_states()
+
+    def _publish_states(self) -> None:
         self._publish({r.name: {"state": r.state, "reason": r.reason} for r in self._records.values() if r.state})
 
     def _begin_repair(self, due: dict[str, Repair], settings: RecoveryConfig) -> None:

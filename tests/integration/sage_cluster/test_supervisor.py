@@ -1,0 +1,165 @@
+"""The supervisor on real nodes: what it notices, what it repairs, and what it leaves alone."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from sage_cluster import ClusterManager, ConfigManager, SageError
+from sage_lab import Lab
+
+pytestmark = pytest.mark.lab
+
+
+@pytest.fixture(scope="module")
+def supervised(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ClusterManager]:
+    path = tmp_path_factory.mktemp("supervised") / "config.yaml"
+    path.write_bytes(lab.config_path.read_bytes())
+    config = ConfigManager(path)
+    config.set("recovery.backoff", 0.2)
+    config.set("recovery.stable_after", 3)
+    manager = ClusterManager(config)
+    yield manager
+    assert manager.stop_cluster().success
+    assert not manager.supervision.is_running()
+    manager.close()
+
+
+@pytest.fixture(autouse=True)
+def all_is_well(supervised: ClusterManager) -> None:
+    result = supervised.start_cluster(wait=60)
+    assert result.success, result.message
+    wait_for(lambda: states(supervised), {"head": "running", "worker-1": "running", "worker-2": "running"}, 20)
+
+
+def states(manager: ClusterManager) -> dict[str, str]:
+    return {name: said["state"] for name, said in manager.supervision.states().items()}
+
+
+def wait_for(what: Callable[[], object], wanted: object, seconds: float) -> None:
+    deadline = time.monotonic() + seconds
+    while (seen := what()) != wanted:
+        assert time.monotonic() < deadline, f"was {seen!r}, should be {wanted!r} within {seconds} s"
+        time.sleep(0.05)
+
+
+def wait_until_all_run(manager: ClusterManager, seconds: float) -> None:
+    wait_for(lambda: set(states(manager).values()), {"running"}, seconds)
+    assert manager.status_cluster().healthy
+
+
+def events(manager: ClusterManager, since: float, node: str) -> list[dict[str, Any]]:
+    return [e for e in manager.operations.journal(500) if e["monotonic"] >= since and e.get("node") == node]
+
+
+def kinds(found: list[dict[str, Any]]) -> list[str]:
+    return [event["state"] if event["event"] == "observed" else event["event"] for event in found]
+
+
+def dashboards_session(manager: ClusterManager) -> str:
+    try:
+        return str(manager.head.dashboard()["session"])
+    except SageError as error:
+        return str(error)
+
+
+def signal(lab: Lab, manager: ClusterManager, node: str, role: str, name: str) -> float:
+    pid = next(p["pid"] for p in manager.status_cluster().node(node).processes if p["role"] == role)
+    since = time.monotonic()
+    assert lab.run(node, ["kill", f"-{name}", str(pid)]).returncode == 0
+    return since
+
+
+def test_a_killed_raylet_is_noticed_at_once_and_started_again(lab: Lab, supervised: ClusterManager) -> None:
+    since = signal(lab, supervised, "worker-1", "raylet", "KILL")
+    wait_for(lambda: states(supervised)["worker-1"] in ("lost", "recovering"), True, 2)
+    wait_until_all_run(supervised, 40)
+    found = events(supervised, since, "worker-1")
+    assert kinds(found) == ["lost", "decided", "recovering", "repairing", "repaired", "running"]
+    assert found[0]["reason"] == "its raylet ended"
+
+
+def test_two_workers_are_repaired_at_the_same_time(lab: Lab, supervised: ClusterManager) -> None:
+    since = signal(lab, supervised, "worker-1", "raylet", "KILL")
+    signal(lab, supervised, "worker-2", "raylet", "KILL")
+    wait_for(lambda: set(list(states(supervised).values())[1:]) <= {"lost", "recovering"}, True, 5)
+    wait_until_all_run(supervised, 60)
+    times: dict[str, list[float]] = {"repairing": [], "repaired": []}
+    for event in events(supervised, since, "worker-1") + events(supervised, since, "worker-2"):
+        times.setdefault(event["event"], []).append(event["monotonic"])
+    assert len(times["repaired"]) == 2
+    assert max(times["repairing"]) < min(times["repaired"])
+
+
+def test_a_hung_raylet_is_fenced(lab: Lab, supervised: ClusterManager) -> None:
+    since = signal(lab, supervised, "worker-2", "raylet", "STOP")
+    wait_for(lambda: states(supervised)["worker-2"], "suspect", 5)
+    wait_until_all_run(supervised, 40)
+    assert "fence" in [e.get("action") for e in events(supervised, since, "worker-2")]
+
+
+def test_a_short_cut_is_noticed_and_waited_out(lab: Lab, supervised: ClusterManager) -> None:
+    since = time.monotonic()
+    lab.unplug("worker-1")
+    try:
+        wait_for(lambda: states(supervised)["worker-1"], "lost", 5)
+        assert states(supervised)["worker-2"] == "running"
+    finally:
+        lab.plug("worker-1")
+    wait_until_all_run(supervised, 30)
+    assert "decided" not in kinds(events(supervised, since, "worker-1"))
+
+
+def test_a_worker_whose_power_returns_is_started(lab: Lab, supervised: ClusterManager) -> None:
+    lab.power_off("worker-2")
+    wait_for(lambda: states(supervised)["worker-2"], "lost", 6)
+    lab.power_on("worker-2")
+    wait_until_all_run(supervised, 60)
+
+
+def test_the_cluster_is_formed_anew_when_the_head_died(lab: Lab, supervised: ClusterManager) -> None:
+    session = supervised.head.status().session
+    signal(lab, supervised, "head", "gcs", "KILL")
+    wait_for(lambda: states(supervised)["head"] in ("lost", "recovering"), True, 3)
+    wait_until_all_run(supervised, 90)
+    assert {node.session for node in supervised.status_cluster().nodes} != {session}
+
+
+def test_a_dashboard_is_run_again_without_touching_the_head(lab: Lab, supervised: ClusterManager) -> None:
+    session = supervised.head.status().session
+    signal(lab, supervised, "head", "dashboard", "KILL")
+    wait_for(lambda: states(supervised)["head"], "suspect", 3)
+    wait_until_all_run(supervised, 30)
+    wait_for(lambda: dashboards_session(supervised), session, 20)
+
+
+def test_what_a_person_stopped_stays_stopped(supervised: ClusterManager) -> None:
+    since = time.monotonic()
+    assert supervised.workers.stop_workers(names=["worker-1"], wait=30).success
+    wait_for(lambda: "worker-1" in states(supervised), False, 5)
+    time.sleep(2)  # long enough for a repair to begin, if one were to
+    assert events(supervised, since, "worker-1") == []
+    assert supervised.status_cluster().active_workers == ["worker-2"]
+
+
+def test_a_crash_loop_ends_in_quarantine_and_a_person_ends_that(lab: Lab, supervised: ClusterManager) -> None:
+    supervised.config.set("recovery.attempts", 2)
+    assert supervised.workers.stop_workers(names=["worker-1"], wait=30).success
+    wait_for(lambda: "worker-1" in states(supervised), False, 5)
+    assert supervised.workers.start_workers(["worker-1"], wait=30).success
+    wait_for(lambda: states(supervised).get("worker-1"), "running", 10)
+    since = time.monotonic()
+    for _ in range(3):
+        wait_for(lambda: states(supervised)["worker-1"], "running", 40)
+        signal(lab, supervised, "worker-1", "raylet", "KILL")
+        wait_for(lambda: states(supervised)["worker-1"] != "running", True, 5)
+    wait_for(lambda: states(supervised)["worker-1"], "quarantined", 10)
+    found = events(supervised, since, "worker-1")
+    assert kinds(found).count("decided") == 2
+    assert next(e for e in found if e["event"] == "quarantined")["tried"] == ["started", "started"]
+
+    assert supervised.start_cluster(wait=30).success
+    wait_until_all_run(supervised, 20)
