@@ -9,6 +9,7 @@ from SageLibrary.keywords.cluster import ClusterKeywords
 from SageLibrary.keywords.configuration import ConfigurationKeywords
 from SageLibrary.keywords.connection import ConnectionKeywords
 from SageLibrary.keywords.expectations import ExpectationKeywords
+from SageLibrary.keywords.faults import FaultKeywords
 from SageLibrary.keywords.lab import LabKeywords
 from SageLibrary.keywords.node import NodeKeywords
 from SageLibrary.stage import Stage
@@ -18,7 +19,7 @@ class SageLibrary(DynamicCore):  # type: ignore[misc]  # it has no type hints
     """Manages a Ray cluster on the nodes of a lab, and judges what it sees there.
 
     The words fall into rooms: the lab (machines), the cluster (operations), expectations (what should be true now or
-    within a time), nodes (what a machine itself says), connections and configuration.
+    within a time), nodes (what a machine itself says), faults, connections and configuration.
 
     Importing the library touches no machine. The first `Bring The Lab Up` does.
     """
@@ -35,6 +36,7 @@ class SageLibrary(DynamicCore):  # type: ignore[misc]  # it has no type hints
                 ClusterKeywords(stage),
                 ExpectationKeywords(stage),
                 NodeKeywords(stage),
+                FaultKeywords(stage),
                 ConnectionKeywords(stage),
                 ConfigurationKeywords(stage),
             ]

@@ -1,41 +1,16 @@
-"""The states of every node over a run, drawn as one inline SVG."""
+"""The states of every node over a run, collected from any thread, for the report and for Robot's log."""
 
 from __future__ import annotations
 
 import threading
 import time
-from dataclasses import dataclass
-from html import escape
+from pathlib import Path
 
-LANE = 26
-LEFT = 110
-WIDTH = 900
-COLOURS = {
-    "running": "#2e9e5b",
-    "starting": "#8fd3aa",
-    "starting again": "#e0b04c",
-    "restarting": "#8fd3aa",
-    "joining": "#8fd3aa",
-    "stopping": "#b9c4d0",
-    "draining": "#b9c4d0",
-    "stopped": "#e3e8ee",
-    "removed": "#e3e8ee",
-    "unreachable": "#d0443e",
-    "cut_off": "#d0443e",
-    "hung": "#a0306e",
-    "unregistered": "#e08a2c",
-    "incomplete": "#e08a2c",
-}
-UNKNOWN = "#e0573e"
+from SageLibrary.report.colours import COLOURS, UNKNOWN
+from SageLibrary.report.lanes import WIDTH, draw
+from SageLibrary.report.recording import Mark, Recording, Sight, collect
 
-
-@dataclass(frozen=True)
-class Sight:
-    """A node seen in a state, at a time on the monotonic clock in seconds."""
-
-    node: str
-    state: str
-    at: float
+__all__ = ["COLOURS", "UNKNOWN", "WIDTH", "Timeline"]
 
 
 class Timeline:
@@ -43,7 +18,7 @@ class Timeline:
 
     def __init__(self) -> None:
         self._sights: list[Sight] = []
-        self._marks: list[tuple[str, float]] = []
+        self._marks: list[Mark] = []
         self._guard = threading.Lock()
 
     def clear(self) -> None:
@@ -60,55 +35,25 @@ class Timeline:
     def mark(self, text: str) -> None:
         """Something that concerns all nodes happened now: a test began."""
         with self._guard:
-            self._marks.append((text, time.monotonic()))
+            self._marks.append(Mark(text, time.monotonic()))
+
+    def recording(
+        self, begin: float | None = None, journal: Path | None = None, faults: Path | None = None
+    ) -> Recording:
+        """What happened from ``begin`` (seconds, monotonic; else from the first sight) until now.
+
+        With the files of the managers and of the lab it has operations, beliefs of the supervisor and faults too.
+        """
+        sights, marks, now = self._so_far()
+        first = min([s.at for s in sights] + [m.at for m in marks], default=now)
+        return collect(first if begin is None else begin, now, sights, marks, journal, faults)
 
     def svg(self) -> str:
-        """The picture, or an empty string when nothing was seen."""
+        """The picture of every sight since the last `clear`, or an empty string when no node was seen."""
+        sights, marks, now = self._so_far()
+        first = min([s.at for s in sights] + [m.at for m in marks], default=now)
+        return draw(Recording(first, now, sights=tuple(sights), marks=tuple(marks)), ident="suite")
+
+    def _so_far(self) -> tuple[list[Sight], list[Mark], float]:
         with self._guard:
-            sights, marks = list(self._sights), list(self._marks)
-        if not sights:
-            return ""
-        begin = min([s.at for s in sights] + [at for _, at in marks])
-        end = time.monotonic()
-        scale = WIDTH / max(end - begin, 0.001)
-        nodes = sorted({s.node for s in sights}, key=lambda node: (node != "head", node))
-        top = 8 + 14 * (1 if marks else 0)
-        height = top + LANE * len(nodes) + 54
-        parts = [
-            f'<svg xmlns="http://www.w3.org/2000/svg" width="{LEFT + WIDTH + 20}" height="{height}" '
-            'font-family="sans-serif" font-size="12" style="background:#fff" role="img">'
-            "<title>States of the nodes over time</title>"
-        ]
-        for row, node in enumerate(nodes):
-            y = top + row * LANE
-            parts.append(f'<text x="4" y="{y + 16}">{escape(node)}</text>')
-            own = [s for s in sights if s.node == node]
-            for sight, until in zip(own, [*(s.at for s in own[1:]), end], strict=True):
-                x, width = LEFT + (sight.at - begin) * scale, max((until - sight.at) * scale, 1.0)
-                hint = f"{node}: {sight.state}, {sight.at - begin:.1f} s to {until - begin:.1f} s"
-                parts.append(
-                    f'<rect x="{x:.1f}" y="{y}" width="{width:.1f}" height="{LANE - 6}" '
-                    f'fill="{COLOURS.get(sight.state, UNKNOWN)}"><title>{escape(hint)}</title></rect>'
-                )
-        bottom = top + LANE * len(nodes)
-        for number, (text, at) in enumerate(marks, start=1):
-            x = LEFT + (at - begin) * scale
-            parts.append(
-                f'<g><title>{escape(text)}, at {at - begin:.1f} s</title><line x1="{x:.1f}" x2="{x:.1f}" '
-                f'y1="{top - 6}" y2="{bottom}" stroke="#555" stroke-dasharray="2 3"/>'
-                f'<text x="{x + 2:.1f}" y="{top - 8}" fill="#555" font-size="10">{number}</text></g>'
-            )
-        for step in range(6):
-            x = LEFT + WIDTH * step / 5
-            parts.append(
-                f'<text x="{x:.1f}" y="{bottom + 12}" fill="#555" text-anchor="middle">'
-                f"{(end - begin) * step / 5:.0f} s</text>"
-            )
-        x = float(LEFT)
-        for state in dict.fromkeys(s.state for s in sights):
-            parts.append(
-                f'<rect x="{x:.0f}" y="{bottom + 26}" width="12" height="12" fill="{COLOURS.get(state, UNKNOWN)}"/>'
-                f'<text x="{x + 16:.0f}" y="{bottom + 36}">{escape(state)}</text>'
-            )
-            x += 30 + 7 * len(state)
-        return "".join([*parts, "</svg>"])
+            return list(self._sights), list(self._marks), time.monotonic()

@@ -75,6 +75,14 @@ def kill_process_group(process: int, name: str) -> None:
             os.killpg(process, signal.SIGKILL)
 
 
+def limit_processes(name: str, most: int) -> None:
+    """Let the group have at most so many processes and threads; those that are there stay."""
+    for tree in trees():
+        limit = tree / name / "pids.max"
+        if limit.exists():
+            limit.write_text(f"{most}\n", encoding="utf-8")
+
+
 def usage(name: str) -> tuple[int, int]:
     """Memory in use and its limit in bytes; zeros when the group is not there."""
     for tree in trees():

@@ -17,6 +17,7 @@ import click
 from sage_lab import cli_tables, doctor, doctor_vm
 from sage_lab.environment import program
 from sage_lab.errors import LabError
+from sage_lab.faults.cli import faults
 from sage_lab.lab import Lab
 from sage_lab.state import default_name, leftovers, sweep
 from sage_lab.topology import Topology
@@ -43,6 +44,9 @@ def main() -> NoReturn:
 @click.group()
 def commands() -> None:
     """A lab of real nodes on this machine: a head, workers and spares, each with its own SSH server."""
+
+
+commands.add_command(faults)
 
 
 @commands.command("up")

@@ -115,3 +115,12 @@ def run(
             fix="'sage-lab doctor' tells what this machine lacks",
         )
     return ended
+
+
+def start_time(process: int) -> int:
+    """When a process of this machine started, in the kernel's ticks; 0 when there is none of that number."""
+    try:
+        stat = Path(f"/proc/{process}/stat").read_text(encoding="utf-8", errors="replace")
+    except (FileNotFoundError, ProcessLookupError):
+        return 0
+    return int(stat.rpartition(")")[2].split()[19])

@@ -5,13 +5,14 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 from sage_lab.errors import LabError, LabNotUpError, UnknownNodeError
 from sage_lab.ledger import Ledger
 from sage_lab.model import Completed, LabNode, NodeHealth, nodes_of
-from sage_lab.namespaces import need_root, on_host
+from sage_lab.namespaces import need_root, on_host, on_network
 from sage_lab.progress import Report, silent, step
 from sage_lab.providers import Provider
 from sage_lab.providers.container import PROVISION, ContainerProvider
@@ -26,6 +27,9 @@ from sage_lab.state import (
     write_description,
 )
 from sage_lab.topology import Topology
+from sage_lab.undo import NETWORKS
+
+Result = TypeVar("Result")
 
 
 class Lab:
@@ -88,6 +92,10 @@ class Lab:
         """
         self._provider.enter()
 
+    def inside(self, work: Callable[[], Result]) -> Result:
+        """Do the work (sockets, not files) in the lab's network, in a thread of its own, and return its result."""
+        return on_network(NETWORKS / self.name, work)
+
     def run(
         self,
         node: str,
@@ -135,6 +143,16 @@ class Lab:
         target = self.node(node)
         on_host(lambda: self._provider.thaw(target))
 
+    def limit_processes(self, node: str, most: int | None) -> None:
+        """Let the node have at most so many processes; as many as its topology says when nothing is given."""
+        target = self.node(node)
+        on_host(lambda: self._provider.limit_processes(target, most))
+
+    def write_protect(self, node: str, directory: str, *, protect: bool) -> None:
+        """Let a directory of the node be read-only, or no more; what is open for writing already stays so."""
+        target = self.node(node)
+        on_host(lambda: self._provider.write_protect(target, directory, protect=protect))
+
     def status(self) -> list[NodeHealth]:
         """How each node is now, in the order of ``nodes``."""
         return on_host(self._provider.health)
@@ -162,6 +180,8 @@ class Lab:
     def _is_there(self) -> bool:
         """Whether a lab like this is up, and all of its nodes are as they were built."""
         if read_description(self.directory) != self._description():
+            return False
+        if any((self.directory / "faults").glob("*.json")):
             return False
         try:
             health = self.status()

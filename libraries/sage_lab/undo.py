@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import errno
 import os
+import select
 import shutil
+import signal
 import time
 from collections.abc import Mapping
 from pathlib import Path
 
-from sage_lab import cgroups, kernel, lock
+from sage_lab import cgroups, host, kernel, lock
 from sage_lab.errors import SweepError
 from sage_lab.ledger import Ledger, Undo
 
@@ -80,10 +82,39 @@ def remove_directory(target: str) -> bool:
     return True
 
 
+def discard_fault(target: str) -> bool:
+    """Forget an active fault; what it did goes with the node that it struck."""
+    path = Path(target)
+    found = path.exists()
+    path.unlink(missing_ok=True)
+    return found
+
+
+def end_fault_watcher(target: str) -> bool:
+    """End the process that would heal a fault, known by ``<pid> <start time> <fault>``; another one has other times."""
+    pid, start, _ = target.split()
+    try:
+        handle = os.pidfd_open(int(pid))
+    except ProcessLookupError:
+        return False
+    try:
+        if host.start_time(int(pid)) != int(start):
+            return False
+        signal.pidfd_send_signal(handle, signal.SIGKILL)
+        select.select([handle], [], [], _UNMOUNT_DEADLINE)
+    except ProcessLookupError:
+        return False
+    finally:
+        os.close(handle)
+    return True
+
+
 UNDOERS: Mapping[str, Undo] = {
     "directory": remove_directory,
     "mount": unmount,
     "network": remove_network,
     "networks-directory": leave_networks_directory,
     "cgroup": cgroups.remove,
+    "fault": discard_fault,
+    "fault-watcher": end_fault_watcher,
 }

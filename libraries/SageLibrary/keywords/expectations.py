@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from datetime import timedelta
 
 from robot.api import logger
@@ -68,6 +69,13 @@ class ExpectationKeywords(Component):
             within,
             state.value,
         )
+
+    @keyword
+    def node_should_stay(self, node: str, state: NodeState, lasting: timedelta) -> None:
+        """A node is in this state now and for as long as this."""
+        until = time.monotonic() + lasting.total_seconds()
+        while time.monotonic() < until:
+            self.node_should_be(node, state)
 
     @keyword
     def every_node_should_be(self, state: NodeState, within: timedelta = NOW) -> None:

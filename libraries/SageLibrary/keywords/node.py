@@ -103,6 +103,32 @@ class NodeKeywords(Component):
         return done.stdout
 
     @keyword
+    def job_begins(self, script: str) -> None:
+        """Begin a Ray driver from ``resources/jobs`` on the head, and return when it says that its work runs."""
+        begin = (
+            'rm -f /tmp/job.out; setsid "$0" -c "$1" "$2" </dev/null >/tmp/job.out 2>&1 & '
+            "until grep -q running /tmp/job.out 2>/dev/null; do sleep 0.1; done"
+        )
+        head = self.stage.lab.node("head").cluster_address
+        address = f"{head}:{self.stage.cluster.config.get('head.head_port')}"
+        source = (self._resources() / script).read_text(encoding="utf-8")
+        python = str(self.stage.cluster.config.get("head.python_path"))
+        done = self._run("head", ["sh", "-c", begin, python, source, address], "sage", 60.0)
+        if done.returncode:
+            raise AssertionError(f"{script} did not begin: status {done.returncode}: {done.stderr}")
+
+    @keyword
+    def job_should_answer(self, answer: str, timeout: float = 90.0) -> None:
+        """The driver that `Job Begins` began ends within ``timeout`` seconds, and its last line is this."""
+        wait = "until tail -n 1 /tmp/job.out | grep -q '^answer '; do sleep 0.2; done; tail -n 1 /tmp/job.out"
+        done = self._run("head", ["timeout", f"{timeout:g}", "sh", "-c", wait], "sage", timeout + 5)
+        if done.stdout.strip() != f"answer {answer}":
+            said = self._run("head", ["tail", "-n", "30", "/tmp/job.out"]).stdout
+            raise AssertionError(
+                f"the job answered '{done.stdout.strip()}', should be 'answer {answer}'; it said:\n{said}"
+            )
+
+    @keyword
     def port_is_taken_by_another_program(self, node: str, port: int) -> int:
         """Let a program that is not Ray listen on a port of a node. Returns its pid, for `Free The Port`."""
         program = (

@@ -43,5 +43,11 @@ class Provider(Protocol):
     def thaw(self, node: LabNode) -> None:
         """Let a frozen node go on."""
 
+    def limit_processes(self, node: LabNode, most: int | None) -> None:
+        """Let the node have at most so many processes; as many as its topology says when nothing is given."""
+
+    def write_protect(self, node: LabNode, directory: str, *, protect: bool) -> None:
+        """Let a directory of the node be read-only, or no more."""
+
     def health(self) -> list[NodeHealth]:
         """How each node is now."""

@@ -69,6 +69,12 @@ def prepare(upper: Path, shared: Sequence[Path]) -> None:
         _make_reachable(upper, directory)
 
 
+def provisioning(steps: Path) -> tuple[str, ...]:
+    """The command that runs all provisioning steps of a directory, and names the one that fails."""
+    each = '/bin/sh "$step" || { echo "${step##*/} failed" >&2; exit 1; }'
+    return ("/bin/sh", "-c", f"for step in {steps}/*.sh; do {each}; done")
+
+
 def write_network_files(etc: Path, hosts: str) -> None:
     """Let a node know its neighbours by the hosts file alone, without asking any name server."""
     (etc / "hosts").write_text(hosts, encoding="utf-8")

@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -22,11 +22,6 @@ from sage_lab.topology import GIB, Topology
 
 PROVISION = Path(__file__).resolve().parents[3] / "provision" / "node"
 _PROVISION_TARGET = Path("/run/provision")
-_PROVISION = f"""
-for step in {_PROVISION_TARGET}/*.sh; do
-    /bin/sh "$step" || {{ echo "${{step##*/}} failed" >&2; exit 1; }}
-done
-"""
 _PROVISION_TIMEOUT = 120.0
 _STATES: dict[str, State] = {"running": "running", "paused": "paused"}
 
@@ -80,14 +75,14 @@ class ContainerProvider:
 
     def power_off(self, node: LabNode) -> None:
         """Kill every process of the node at once, silently for its peers; its disk stays. Off already is no error."""
-        with self._lock():
+        with lock.hold(self._directory.with_suffix(".lock")):
             self._network.silence(node)
             cgroups.remove(self._runtime.group(node.name))
             self._runtime.delete(node.name)
 
     def power_on(self, node: LabNode) -> None:
         """Start the node on its disk, with a fresh network, /run and /dev/shm. On already is no error."""
-        with self._lock():
+        with lock.hold(self._directory.with_suffix(".lock")):
             if self._state(node) != "stopped":
                 return
             cgroups.remove(self._runtime.group(node.name))
@@ -116,6 +111,15 @@ class ContainerProvider:
             self._need(node, "paused", "thaw it")
             self._runtime.resume(node.name)
 
+    def limit_processes(self, node: LabNode, most: int | None) -> None:
+        """Let the node have at most so many processes; as many as its topology says when nothing is given."""
+        cgroups.limit_processes(self._runtime.group(node.name), most or self._topology.processes)
+
+    def write_protect(self, node: LabNode, directory: str, *, protect: bool) -> None:
+        """Let a directory of the node be read-only, or no more."""
+        self._need(node, "running", "mount on it")
+        self._runtime.write_protect(node.name, directory, protect=protect)
+
     def health(self) -> list[NodeHealth]:
         """How each node is now: its container, its links, its memory and its disk."""
         states = self._runtime.states()
@@ -135,9 +139,6 @@ class ContainerProvider:
     def _group(self) -> str:
         return f"{cgroups.ROOT}/{self._name}"
 
-    def _lock(self) -> AbstractContextManager[None]:
-        return lock.hold(self._directory.with_suffix(".lock"))
-
     def _state(self, node: LabNode) -> State:
         return _STATES.get(self._runtime.states().get(node.name, ("stopped", 0))[0], "stopped")
 
@@ -154,10 +155,7 @@ class ContainerProvider:
         used, limit = cgroups.usage(self._runtime.group(node.name))
         disk = os.statvfs(self._layer(node.name))
         return NodeHealth(
-            name=node.name,
-            role=node.role,
-            control_address=node.control_address,
-            cluster_address=node.cluster_address,
+            **asdict(node),
             state=state,
             ssh=ssh,
             plugged=plugged,
@@ -200,7 +198,7 @@ class ContainerProvider:
         self._write_spec(
             "base",
             network=None,
-            argv=("/bin/sh", "-c", _PROVISION),
+            argv=base_layer.provisioning(_PROVISION_TARGET),
             environment=(
                 f"SAGE_USER={lab_files.USER}",
                 f"SAGE_UID={runtime.USERS[lab_files.USER][0]}",

@@ -171,6 +171,22 @@ class Runtime:
         """Let a paused container go on."""
         host.run([*self._runc, "resume", self._id(node)])
 
+    def write_protect(self, node: str, directory: str, *, protect: bool) -> None:
+        """Mount a directory of the container on itself, read-only, or undo that; done already is no error.
+
+        Done from outside: on its own, a container may mount nothing.
+        """
+        _, process = self.states()[node]
+        table = Path(f"/proc/{process}/mountinfo").read_text(encoding="utf-8").splitlines()
+        if protect == any(line.split()[4] == directory for line in table):
+            return
+        inside = ["nsenter", "--target", str(process), "--mount", "--pid", "--"]
+        if protect:
+            host.run([*inside, "mount", "--bind", directory, directory])
+            host.run([*inside, "mount", "-o", "remount,bind,ro", directory])
+        else:
+            host.run([*inside, "umount", "--lazy", directory])
+
     def _id(self, node: str) -> str:
         return f"{self._lab}.{node}"
 

@@ -1,0 +1,208 @@
+"""Words for breaking things on purpose, and for judging how the cluster took it."""
+
+from __future__ import annotations
+
+import json
+import time
+from datetime import timedelta
+from typing import Any
+
+from robot.api import SkipExecution, logger
+from robot.api.deco import keyword
+
+from sage_lab import LabError
+from sage_lab.faults import Fault, FaultKind, FaultNotEffectiveError, compare, heal_all, inject, kind_of, snapshot
+from SageLibrary.keywords.component import Component
+from SageLibrary.waiting import wait_until
+
+HEALTHY = timedelta(seconds=120)
+AT_ONCE = timedelta(seconds=0)
+EVENTS = 2000
+
+
+class FaultKeywords(Component):
+    """Faults. A target is a node's name, or: the head, one worker, two workers, all workers, every node."""
+
+    @keyword
+    def fault_should_be_repaired(
+        self,
+        kind: FaultKind,
+        target: str,
+        lasting: timedelta = AT_ONCE,
+        noticed: timedelta = timedelta(seconds=5),
+        repaired: timedelta = timedelta(seconds=60),
+    ) -> None:
+        """The supervisor notices the fault, repairs the target, and everything runs again.
+
+        ``lasting``: how long the fault stays. ``noticed`` counts from its injection, ``repaired`` from its end.
+        Nothing of the fault may be left on any node.
+
+        | Fault Should Be Repaired | raylet killed | one worker | 0 s | noticed=1 s | repaired=30 s |
+        """
+        decisions = self._live_through(kind, target, lasting, noticed, repaired)
+        if not decisions:
+            raise AssertionError(f"the repairs decided after '{kind.value}' were none, should be at least one")
+
+    @keyword
+    def fault_should_be_waited_out(
+        self,
+        kind: FaultKind,
+        target: str,
+        lasting: timedelta,
+        noticed: timedelta = timedelta(seconds=5),
+        over: timedelta = timedelta(seconds=30),
+    ) -> None:
+        """The supervisor notices the fault, restarts nothing, and everything runs again ``over`` after its end."""
+        decisions = self._live_through(kind, target, lasting, noticed, over)
+        if decisions:
+            raise AssertionError(f"the repairs decided during '{kind.value}' were {decisions}, should be none")
+
+    @keyword
+    def fault_should_do_no_harm(self, kind: FaultKind, target: str, lasting: timedelta) -> None:
+        """Every node is called running as long as the fault lasts and afterwards: no false alarm, no repair."""
+        self._everything_should_run()
+        began = time.monotonic()
+        fault = self._inject(kind, target, lasting)
+        try:
+            self._let_it_last(began, lasting)
+        finally:
+            fault.heal()
+        self._everything_should_run()
+        alarms = [f"{e['node']}: {e['state']}: {e['reason']}" for e in self._events(began, "observed")]
+        if alarms:
+            raise AssertionError(f"the alarms during '{kind.value}' were {alarms}, should be none")
+
+    @keyword
+    def inject_fault(self, kind: FaultKind, target: str) -> None:
+        """Break something and see that it is broken; `Heal Every Fault` mends it, a lease on the node does in any case.
+
+        A fault that does not take effect makes the test inconclusive; one that this lab cannot do skips it.
+        """
+        self._inject(kind, target, AT_ONCE)
+
+    @keyword
+    def heal_every_fault(self) -> None:
+        """Mend everything that is broken. A node that is gone counts as mended."""
+        for fault in heal_all(self.stage.lab):
+            logger.info(f"healed: {fault.kind.value} on {', '.join(fault.targets)}")
+
+    @keyword
+    def everything_should_run(self, within: timedelta = HEALTHY) -> None:
+        """The supervisor calls every node running, and so do the node and Ray."""
+        self._everything_should_run(within)
+
+    @keyword
+    def node_should_be_supervised_as(self, node: str, state: str, within: timedelta) -> None:
+        """The supervisor calls a node running, suspect, lost, recovering or quarantined within a time."""
+        wait_until(
+            f"the supervisor's word for {node}", lambda: self._words().get(node, "none"), state.__eq__, within, state
+        )
+
+    @keyword
+    def worker_should_be_back_without_help(self, worker: str, within: timedelta) -> None:
+        """A worker is active again within a time, and nobody did anything but the supervisor."""
+        wait_until(
+            f"the active workers (waiting for {worker})",
+            lambda: self.stage.cluster.status_cluster().active_workers,
+            lambda active: worker in active,
+            within,
+            worker,
+        )
+
+    @keyword
+    def simulate_failure(self, worker: str) -> None:
+        """Kill a worker's raylet as a crash would."""
+        self.stage.cluster.workers.simulate_failure(worker)
+
+    def _live_through(
+        self, kind: FaultKind, target: str, lasting: timedelta, noticed: timedelta, over: timedelta
+    ) -> list[str]:
+        """Inject, see it noticed, heal, see it over, find no residue. Returns the repairs that were decided."""
+        self._everything_should_run()
+        before = snapshot(self.stage.lab)
+        fault = self._inject(kind, target, lasting)
+        began = self._injected_at(fault)
+        try:
+            first = self._first_alarm(fault, began, noticed)
+            self._let_it_last(began, lasting)
+        finally:
+            fault.heal()
+        ended = time.monotonic() if lasting else began
+        self._everything_should_run(over)
+        logger.info(
+            f"'{kind.value}' on {', '.join(fault.targets)}: noticed after {first - began:.2f} s, "
+            f"everything ran {time.monotonic() - ended:.1f} s after {'its end' if lasting else 'it'}"
+        )
+        leaks = compare(before, snapshot(self.stage.lab))
+        if leaks:
+            raise AssertionError(f"what '{kind.value}' left behind was {leaks}, should be nothing")
+        return [f"{e['node']}: {e['action']}" for e in self._events(began, "decided")]
+
+    def _inject(self, kind: FaultKind, target: str, lasting: timedelta) -> Fault:
+        reason = kind_of(kind).supported(self.stage.lab)
+        if reason:
+            raise SkipExecution(f"this lab cannot do '{kind.value}': {reason}")
+        try:
+            return inject(self.stage.lab, kind, *self._targets(target), duration=lasting.total_seconds() or None)
+        except FaultNotEffectiveError as error:
+            raise AssertionError(f"INCONCLUSIVE: {error}") from error
+        except LabError as error:
+            raise AssertionError(f"INFRA: {error}") from error
+
+    def _targets(self, target: str) -> list[str]:
+        workers = [node.name for node in self.stage.lab.nodes if node.role == "worker"]
+        words = {
+            "the head": ["head"],
+            "one worker": workers[-1:],
+            "two workers": workers[:2],
+            "all workers": workers,
+            "every node": ["head", *workers],
+        }
+        return words.get(target, [target])
+
+    def _injected_at(self, fault: Fault) -> float:
+        lines = (self.stage.lab.directory / "faults.jsonl").read_text(encoding="utf-8").splitlines()
+        events = [json.loads(line) for line in lines]
+        return float(next(e["monotonic"] for e in events if e["fault"] == fault.id and e["event"] == "inject"))
+
+    def _first_alarm(self, fault: Fault, began: float, noticed: timedelta) -> float:
+        def alarms() -> list[float]:
+            observed = self._events(began, "observed")
+            return [e["monotonic"] for e in observed if e["node"] in fault.targets and e["state"] != "running"]
+
+        left = timedelta(seconds=max(0.0, began + noticed.total_seconds() - time.monotonic()) + 1.0)
+        first = wait_until(f"the alarms over '{fault.kind.value}'", alarms, bool, left, "at least one")[0]
+        if first - began > noticed.total_seconds():
+            raise AssertionError(f"it was noticed after {first - began:.2f} s, should be {noticed.total_seconds():g} s")
+        return first
+
+    @staticmethod
+    def _let_it_last(began: float, lasting: timedelta) -> None:
+        left = began + lasting.total_seconds() - time.monotonic()
+        if left > 0:
+            time.sleep(left)
+
+    def _events(self, since: float, kind: str) -> list[dict[str, Any]]:
+        journal = self.stage.cluster.operations.journal(EVENTS)
+        return [event for event in journal if event["event"] == kind and event["monotonic"] >= since]
+
+    def _words(self) -> dict[str, str]:
+        states = {name: said["state"] for name, said in self.stage.cluster.supervision.states().items()}
+        for name, state in states.items():
+            self.stage.timeline.record(name, state)
+        return states
+
+    def _everything_should_run(self, within: timedelta = HEALTHY) -> None:
+        names = {node.name for node in self.stage.cluster.status_cluster().nodes}
+        wait_until(
+            "the supervisor's words",
+            self._words,
+            lambda words: set(words) == names and set(words.values()) == {"running"},
+            within,
+            "running everywhere",
+        )
+        status = self.stage.cluster.status_cluster()
+        if not status.healthy:
+            raise AssertionError(
+                f"the states were {[(n.name, n.state.value) for n in status.nodes]}, should be running"
+            )

@@ -1,0 +1,151 @@
+"""How fast a fault was noticed, decided on and repaired, in seconds after its injection."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from SageLibrary.report.budgets import Kept, budget_of, check
+from SageLibrary.report.events import Event
+from SageLibrary.report.recording import NOBODY, Fault, Recording
+
+RUNNING = "running"
+
+
+@dataclass(frozen=True)
+class Times:
+    """What one node went through: seconds after injection, None when it did not happen in the recording.
+
+    ``before`` is what the supervisor thought of the node when the fault came; empty when there was none.
+    """
+
+    before: str = NOBODY
+    noticed: float | None = None
+    decided: float | None = None
+    repaired: float | None = None
+    quarantined: float | None = None
+    failed_repairs: int = 0
+
+
+@dataclass(frozen=True)
+class Figures:
+    """What became of one fault. ``number`` counts the faults of a recording from 1; times in seconds after injection.
+
+    ``watched`` is how long it could be watched: until the next fault on a target of it, or the recording's end.
+    """
+
+    number: int
+    fault: Fault
+    watched: float
+    nodes: dict[str, Times] = field(default_factory=dict)
+
+    @property
+    def noticed(self) -> float | None:
+        """When the first target was found not to be running."""
+        return min((t.noticed for t in self.nodes.values() if t.noticed is not None), default=None)
+
+    @property
+    def decided(self) -> float | None:
+        """When the first repair of a target was decided on."""
+        return min((t.decided for t in self.nodes.values() if t.decided is not None), default=None)
+
+    @property
+    def repaired(self) -> float | None:
+        """When the last of the targets that were in trouble was well again; None while one of them is not."""
+        ends = [times.repaired for times in self.nodes.values() if times.noticed is not None]
+        known = [end for end in ends if end is not None]
+        return max(known) if known and len(known) == len(ends) else None
+
+    @property
+    def quarantined(self) -> float | None:
+        """When the first target was given up."""
+        return min((t.quarantined for t in self.nodes.values() if t.quarantined is not None), default=None)
+
+    @property
+    def noticed_kept(self) -> Kept:
+        """Whether it was noticed in time."""
+        return self._kept(self.noticed, budget_of(self.fault.kind).noticed)
+
+    @property
+    def repaired_kept(self) -> Kept:
+        """Whether it was repaired in time."""
+        return self._kept(self.repaired, budget_of(self.fault.kind).repaired)
+
+    def to_dict(self) -> dict[str, Any]:
+        """As plain values; ``noticed_kept`` and ``repaired_kept`` are within, over budget, open or no budget."""
+        fault, budget = self.fault, budget_of(self.fault.kind)
+        return {
+            "fault": fault.id,
+            "kind": fault.kind,
+            "targets": list(fault.targets),
+            "took_effect": not fault.ineffective,
+            "effective": _after(fault.effective, fault),
+            "healed": _after(fault.healed, fault),
+            "watched": round(self.watched, 3),
+            "noticed": self.noticed,
+            "decided": self.decided,
+            "repaired": self.repaired,
+            "quarantined": self.quarantined,
+            "noticed_budget": budget.noticed,
+            "repaired_budget": budget.repaired,
+            "noticed_kept": self.noticed_kept.value,
+            "repaired_kept": self.repaired_kept.value,
+        }
+
+    def _kept(self, seconds: float | None, budget: float | None) -> Kept:
+        watched = any(times.before == RUNNING for times in self.nodes.values())
+        if self.fault.ineffective or (self.noticed is None and not watched):
+            return Kept.NO_BUDGET  # no supervisor, or every target was down already: nothing to notice
+        return check(seconds, budget, self.watched)
+
+
+def measure(recording: Recording) -> list[Figures]:
+    """The figures of every fault of a recording, in the order of injection."""
+    found: list[Figures] = []
+    faults = sorted(recording.faults, key=lambda fault: fault.injected)
+    for number, fault in enumerate(faults, start=1):
+        later = (f.injected for f in faults[number:] if set(f.targets) & set(fault.targets))
+        until = min(later, default=recording.end)
+        nodes = {
+            node: _times(node, _before(node, fault, recording), fault, recording.journal, until)
+            for node in fault.targets
+        }
+        found.append(Figures(number, fault, until - fault.injected, nodes))
+    return found
+
+
+def _before(node: str, fault: Fault, recording: Recording) -> str:
+    beliefs = [belief.state for belief in recording.beliefs if belief.node == node and belief.at <= fault.injected]
+    return beliefs[-1] if beliefs else NOBODY
+
+
+def _times(node: str, before: str, fault: Fault, journal: Iterable[Event], until: float) -> Times:
+    noticed = decided = repaired = quarantined = None
+    failed, state = 0, before
+    for event in journal:
+        if event.node != node or not fault.injected <= event.at < until:
+            continue
+        after = round(event.at - fault.injected, 3)
+        if event.name == "observed":
+            was, state = state, str(event.details.get("state", ""))
+            # One that was lost already is not noticed again when it goes from lost to recovering.
+            if noticed is None and state != RUNNING and was in {NOBODY, RUNNING}:
+                noticed = after
+        if event.name == "decided" and decided is None:
+            decided = after
+        elif event.name == "quarantined" and quarantined is None:
+            quarantined = after
+        elif event.name == "repair failed" and repaired is None:
+            failed += 1
+        elif noticed is not None and repaired is None and (event.name == "repaired" or _is_well(event)):
+            repaired = after
+    return Times(before, noticed, decided, repaired, quarantined, failed)
+
+
+def _is_well(event: Event) -> bool:
+    return event.name == "observed" and event.details.get("state") == RUNNING
+
+
+def _after(moment: float | None, fault: Fault) -> float | None:
+    return None if moment is None else round(moment - fault.injected, 3)

@@ -1,0 +1,25 @@
+"""The page's style: it follows the reader's choice of a light or a dark screen."""
+
+from __future__ import annotations
+
+STYLE = """
+:root { color-scheme: light dark; --paper: #fff; --ink: #1b1f24; --quiet: #5d6773; --line: #d5dbe1;
+  --good: #1a7f45; --bad: #c0322b; --infra: #9a5b00; --inconclusive: #7040b0; }
+@media (prefers-color-scheme: dark) { :root { --paper: #14181d; --ink: #e4e7ea; --quiet: #9aa5b1; --line: #333b44;
+  --good: #56c983; --bad: #ff7b72; --infra: #e5a94b; --inconclusive: #b794f0; } }
+body { font: 15px/1.45 system-ui, sans-serif; background: var(--paper); color: var(--ink);
+  max-width: 1320px; margin: 24px auto; padding: 0 20px; }
+h1 { font-size: 24px; margin: 0; } h2 { font-size: 18px; margin: 32px 0 8px; } p { margin: 4px 0 10px; }
+a { color: inherit; }
+table { border-collapse: collapse; } th, td { text-align: left; padding: 4px 14px 4px 0; vertical-align: top; }
+th, td { border-bottom: 1px solid var(--line); } th { color: var(--quiet); font-weight: 600; }
+.counts td { border: 0; padding: 1px 10px 1px 0; } .number { text-align: right; font-weight: 700; }
+.headline { font-size: 20px; font-weight: 700; border-left: 6px solid; padding: 6px 12px; margin: 14px 0; }
+.quiet { color: var(--quiet); } .strong { font-weight: 700; }
+.good, .passed { color: var(--good); } .bad, .failed { color: var(--bad); }
+.infra { color: var(--infra); } .inconclusive { color: var(--inconclusive); } .skipped { color: var(--quiet); }
+.charts { display: flex; flex-wrap: wrap; gap: 24px; } figure { margin: 0; } figcaption { font-weight: 600; }
+details { border-top: 1px solid var(--line); padding: 8px 0; } summary { cursor: pointer; }
+.message { white-space: pre-wrap; border-left: 3px solid var(--bad); margin: 8px 0; padding: 2px 10px; }
+.wide { overflow-x: auto; margin-top: 8px; }
+"""

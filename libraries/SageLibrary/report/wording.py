@@ -1,0 +1,69 @@
+"""The figures of a fault in words, the same beside a timeline and in the page's table."""
+
+from __future__ import annotations
+
+from SageLibrary.report.budgets import Kept, budget_of
+from SageLibrary.report.figures import RUNNING, Figures, Times
+from SageLibrary.report.recording import NOBODY
+
+
+def seconds(value: float | None) -> str:
+    """A time for people: "0.05 s", "12.3 s"; a dash for none."""
+    if value is None:
+        return "\N{EN DASH}"
+    return f"{value:.2f} s" if value < 10 else f"{value:.1f} s"  # noqa: PLR2004
+
+
+def noticed(figures: Figures) -> str:
+    """When it was noticed, or why there is no such time."""
+    if figures.noticed is None:
+        reasons = dict.fromkeys(_unnoticed(figures, times) for times in figures.nodes.values())
+        said = "; ".join(reasons) or "no target"
+    else:
+        said = seconds(figures.noticed)
+    return said + _over(figures.noticed_kept, budget_of(figures.fault.kind).noticed)
+
+
+def repaired(figures: Figures) -> str:
+    """When the last target was well again, or what came instead."""
+    over = _over(figures.repaired_kept, budget_of(figures.fault.kind).repaired)
+    if figures.repaired is not None:
+        return seconds(figures.repaired) + over
+    if figures.quarantined is not None:
+        return f"given up after {seconds(figures.quarantined)}" + over
+    if figures.noticed is None:
+        return seconds(None) + over
+    return f"not in {seconds(figures.watched)}" + over
+
+
+def beside(figures: Figures, node: str) -> str:
+    """One node's three times, for the line beside its lane."""
+    times = figures.nodes[node]
+    if times.noticed is None:
+        return _unnoticed(figures, times)
+    text = f"noticed {seconds(times.noticed)}, decided {seconds(times.decided)}, "
+    if times.repaired is None and times.quarantined is not None:
+        return text + f"given up {seconds(times.quarantined)}"
+    return text + f"repaired {seconds(times.repaired)}"
+
+
+def verdict(figures: Figures) -> tuple[str, bool]:
+    """Whether the budgets were kept, in words and as a truth; no words where nothing is promised or known yet."""
+    kept = {figures.noticed_kept, figures.repaired_kept}
+    if Kept.NO in kept:
+        return "over budget", False
+    return ("in time", True) if Kept.YES in kept and Kept.OPEN not in kept else ("", True)
+
+
+def _unnoticed(figures: Figures, times: Times) -> str:
+    if figures.fault.ineffective:
+        return "did not take effect"
+    if times.before == NOBODY:
+        return "no supervisor ran"
+    if times.before != RUNNING:
+        return f"was {times.before} already"
+    return f"not noticed in {seconds(figures.watched)}"
+
+
+def _over(kept: Kept, budget: float | None) -> str:
+    return f", over budget ({budget:g} s)" if kept is Kept.NO else ""

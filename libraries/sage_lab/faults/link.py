@@ -1,0 +1,217 @@
+"""Faults of the quality of the cluster link; the control link is never touched."""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from sage_lab.faults import rules
+from sage_lab.faults.kinds import Family, FaultKind, Kind, Option, Options, Plan
+from sage_lab.faults.means import ByLab, OnNode
+from sage_lab.faults.node_agent import ask
+from sage_lab.faults.reach import CONTROLLER_NAME, Reach, reach
+from sage_lab.lab import Lab
+from sage_lab.providers.sshd import PORT
+
+_LOOK = 1.0
+_PACKET = 1000
+_TIMES_THE_LIMIT = 5
+_BUCKET = 16
+
+
+@dataclass(frozen=True)
+class Shaped(OnNode):
+    """By a queueing discipline, a packet filter, or both: ``queue`` and ``text`` make them from the options."""
+
+    queue: Callable[[Options], list[str]] = lambda _options: []
+    text: Callable[[str, Options], str] = lambda _fault, _options: ""
+
+    def _more(self, lab: Lab, node: str, fault: str, targets: tuple[str, ...], options: Options) -> dict[str, Any]:
+        del lab, node, targets
+        return {
+            "table": rules.table_name(fault),
+            "queue": self.queue(options),
+            "rules": self.text(fault, options),
+        }
+
+
+def _has_netem(lab: Lab) -> str:
+    """Tried on the head, or on the first node that runs."""
+    refused = str(ask(lab, lab.nodes[0].name, "try-netem", {})["refused"])
+    return f"this kernel has no sch_netem (tc says: {refused})" if refused else ""
+
+
+def _seen(lab: Lab, node: str, *, burst: int = 4) -> Reach:
+    return reach(lab, node, CONTROLLER_NAME, seconds=_LOOK, size=_PACKET, burst=burst)
+
+
+def _loses(lab: Lab, node: str, _: Plan) -> str:
+    seen = _seen(lab, node)
+    return "" if seen.into["missing"] or seen.out["missing"] else f"{seen}, none is missing"
+
+
+def _is_whole(lab: Lab, node: str, _: Plan) -> str:
+    seen = _seen(lab, node)
+    bad = {key: seen.into[key] + seen.out[key] for key in ("missing", "duplicates", "disordered")}
+    whole = all(seen.passes) and not any(bad.values())
+    return "" if whole else f"{seen}; {', '.join(f'{count} {key}' for key, count in bad.items())}"
+
+
+def _duplicates(lab: Lab, node: str, _: Plan) -> str:
+    seen = _seen(lab, node)
+    return "" if seen.out["duplicates"] else f"{seen}, none comes twice"
+
+
+def _disorders(lab: Lab, node: str, _: Plan) -> str:
+    seen = _seen(lab, node)
+    return "" if seen.out["disordered"] else f"{seen}, all in order"
+
+
+def _limits(lab: Lab, node: str, plan: Plan) -> str:
+    """Send far more than the limit; most of it has to stay behind, both ways."""
+    seen = _seen(lab, node, burst=_burst(plan))
+    through = max(way["received"] / max(1, way["sent"]) for way in (seen.into, seen.out))
+    return "" if through < 0.5 else f"{through:.0%} came through"  # noqa: PLR2004 - the half of it
+
+
+def _burst(plan: Plan) -> int:
+    """Packets per 10 ms that are several times the limit."""
+    return max(4, _TIMES_THE_LIMIT * int(plan["kilobytes"]) // (100 * _PACKET // 1000))
+
+
+def _connecting(lab: Lab, node: str) -> float:
+    """Seconds until a connection over the cluster link stands: one round trip."""
+    began = time.monotonic()
+    address = (lab.node(node).cluster_address, PORT)
+    lab.inside(lambda: socket.create_connection(address, timeout=5).close())
+    return time.monotonic() - began
+
+
+def _is_late(lab: Lab, node: str, plan: Plan) -> str:
+    took = _connecting(lab, node)
+    late = float(plan["milliseconds"]) - float(plan["jitter"])
+    return "" if took * 1000 >= late else f"a round trip took {took * 1000:.1f} ms"
+
+
+def _is_prompt(lab: Lab, node: str, plan: Plan) -> str:
+    return "a round trip is still late" if not _is_late(lab, node, plan) else ""
+
+
+def _unplugged(lab: Lab, node: str, _: Plan) -> str:
+    seen = reach(lab, node, CONTROLLER_NAME)
+    return str(seen) if any(seen.passes) else ""
+
+
+def _plugged(lab: Lab, node: str, _: Plan) -> str:
+    seen = reach(lab, node, CONTROLLER_NAME)
+    return "" if all(seen.passes) else str(seen)
+
+
+def _percent(default: float) -> Option:
+    return Option("percent", default, "how many of a hundred packets", least=0.1, most=100)
+
+
+KINDS = (
+    Kind(
+        FaultKind.DELAYED,
+        Family.LINK,
+        "What the targets send arrives late, by milliseconds and some jitter.",
+        Shaped(
+            "filtered",
+            effective_probe=_is_late,
+            recovered_probe=_is_prompt,
+            queue=lambda options: ["netem", "delay", f"{options['milliseconds']:g}ms", f"{options['jitter']:g}ms"],
+        ),
+        (
+            Option("milliseconds", 100.0, "how late", least=5, most=10_000),
+            Option("jitter", 0.0, "more or less of it, in milliseconds", least=0, most=10_000),
+        ),
+        _has_netem,
+    ),
+    Kind(
+        FaultKind.LOSSY,
+        Family.LINK,
+        "Packets from and to the targets are lost by chance.",
+        Shaped(
+            "filtered",
+            effective_probe=_loses,
+            recovered_probe=_is_whole,
+            text=lambda fault, options: rules.lossy(fault, float(options["percent"])),
+        ),
+        (_percent(10.0),),
+    ),
+    Kind(
+        FaultKind.CORRUPTING,
+        Family.LINK,
+        "Bits of packets that the targets send are flipped.",
+        Shaped(
+            "filtered",
+            effective_probe=_loses,
+            recovered_probe=_is_whole,
+            queue=lambda options: ["netem", "corrupt", f"{options['percent']:g}%"],
+        ),
+        (_percent(10.0),),
+        _has_netem,
+    ),
+    Kind(
+        FaultKind.DUPLICATING,
+        Family.LINK,
+        "Packets that the targets send arrive twice.",
+        Shaped(
+            "filtered",
+            effective_probe=_duplicates,
+            recovered_probe=_is_whole,
+            queue=lambda options: ["netem", "duplicate", f"{options['percent']:g}%"],
+        ),
+        (_percent(10.0),),
+        _has_netem,
+    ),
+    Kind(
+        FaultKind.REORDERING,
+        Family.LINK,
+        "Packets that the targets send overtake each other.",
+        Shaped(
+            "filtered",
+            effective_probe=_disorders,
+            recovered_probe=_is_whole,
+            queue=lambda options: ["netem", "delay", "20ms", "reorder", f"{options['percent']:g}%"],
+        ),
+        (_percent(25.0),),
+        _has_netem,
+    ),
+    Kind(
+        FaultKind.LIMITED_BANDWIDTH,
+        Family.LINK,
+        "The link of the targets carries few kilobytes in a second: out by a queue, in by dropping.",
+        Shaped(
+            "filtered",
+            effective_probe=_limits,
+            recovered_probe=_is_whole,
+            queue=lambda options: [
+                "tbf",
+                "rate",
+                f"{int(options['kilobytes']) * 8}kbit",
+                "burst",
+                f"{_BUCKET}kb",
+                "latency",
+                "50ms",
+            ],
+            text=lambda fault, options: rules.limited_into(fault, int(options["kilobytes"])),
+        ),
+        (Option("kilobytes", 125, "in a second", least=8, most=4000),),
+    ),
+    Kind(
+        FaultKind.UNPLUGGED,
+        Family.LINK,
+        "The cable of the targets' cluster link is pulled.",
+        ByLab(
+            begin=lambda lab, node, _: lab.unplug(node),
+            end=lambda lab, node, _: lab.plug(node),
+            effective_probe=_unplugged,
+            recovered_probe=_plugged,
+        ),
+    ),
+)

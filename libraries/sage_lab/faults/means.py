@@ -1,0 +1,109 @@
+"""The two ways to make a fault: on the node, by the agent there, or from outside of it, by the lab."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from sage_lab.faults.kinds import Options, Plan
+from sage_lab.faults.node_agent import ask
+from sage_lab.lab import Lab
+
+Probe = Callable[[Lab, str, Plan], str]
+"""Looks at a node from outside; nothing when it is as it should be, else what is seen instead."""
+
+
+@dataclass(frozen=True)
+class OnNode:
+    """By an effect of ``on_node``. ``fixed`` is what its plan always holds.
+
+    The agent itself looks whether the effect is there, in a new process, and the two probes look from outside.
+    """
+
+    effect: str
+    fixed: Plan = field(default_factory=dict)
+    effective_probe: Probe | None = None
+    recovered_probe: Probe | None = None
+    lasts: bool = False
+    """Whether the fault outlives a power cut of the node: it is on the disk."""
+    on_node: bool = True
+
+    def prepare(self, lab: Lab, node: str, fault: str, targets: tuple[str, ...], options: Options) -> Plan:
+        """Ask the node what the effect will do there."""
+        plan = {**self.fixed, **options, **self._more(lab, node, fault, targets, options)}
+        answer = ask(lab, node, "prepare", {"effect": self.effect, "fault": fault, "plan": plan})
+        prepared: Plan = answer["plan"]
+        return prepared
+
+    def inject(self, lab: Lab, node: str, fault: str, plan: Plan, lease: float) -> float:
+        """Arm the lease on the node and let the effect begin, in one go."""
+        order = {"effect": self.effect, "fault": fault, "plan": plan, "lease": lease}
+        return float(ask(lab, node, "inject", order)["acted"])
+
+    def heal(self, lab: Lab, node: str, fault: str, plan: Plan) -> None:
+        """Let the node undo it and disarm the lease."""
+        ask(lab, node, "heal", {"effect": self.effect, "fault": fault, "plan": plan})
+
+    def effective(self, lab: Lab, node: str, fault: str, plan: Plan) -> str:
+        """The agent's look, then the probe's."""
+        return self._look(lab, node, fault, plan, "effective") or _probed(self.effective_probe, lab, node, plan)
+
+    def recovered(self, lab: Lab, node: str, fault: str, plan: Plan) -> str:
+        """The agent's look, then the probe's."""
+        return self._look(lab, node, fault, plan, "recovered") or _probed(self.recovered_probe, lab, node, plan)
+
+    def _look(self, lab: Lab, node: str, fault: str, plan: Plan, wanted: str) -> str:
+        order = {"effect": self.effect, "fault": fault, "plan": plan, "wanted": wanted}
+        return str(ask(lab, node, "look", order)["seen"])
+
+    def _more(self, lab: Lab, node: str, fault: str, targets: tuple[str, ...], options: Options) -> dict[str, Any]:
+        """What this machine adds to the plan."""
+        del lab, node, fault, targets, options
+        return {}
+
+
+@dataclass(frozen=True)
+class ByLab:
+    """By something that the lab does to the node from outside; its lease is a process of this machine."""
+
+    begin: Callable[[Lab, str, Plan], None]
+    end: Callable[[Lab, str, Plan], None]
+    effective_probe: Probe
+    recovered_probe: Probe
+    before: Callable[[Lab, str], Plan] = lambda _lab, _node: {}
+    lasts: bool = True
+    on_node: bool = False
+
+    def prepare(self, lab: Lab, node: str, fault: str, targets: tuple[str, ...], options: Options) -> Plan:
+        """The node has to run; what it was like before is kept."""
+        del fault, targets
+        lab.run(node, ["true"])
+        return {**options, **self.before(lab, node)}
+
+    def inject(self, lab: Lab, node: str, fault: str, plan: Plan, lease: float) -> float:
+        """Do it now."""
+        del fault, lease
+        acted = time.monotonic()
+        self.begin(lab, node, plan)
+        return acted
+
+    def heal(self, lab: Lab, node: str, fault: str, plan: Plan) -> None:
+        """Undo it."""
+        del fault
+        self.end(lab, node, plan)
+
+    def effective(self, lab: Lab, node: str, fault: str, plan: Plan) -> str:
+        """What the probe sees."""
+        del fault
+        return self.effective_probe(lab, node, plan)
+
+    def recovered(self, lab: Lab, node: str, fault: str, plan: Plan) -> str:
+        """What the probe sees."""
+        del fault
+        return self.recovered_probe(lab, node, plan)
+
+
+def _probed(probe: Probe | None, lab: Lab, node: str, plan: Plan) -> str:
+    return probe(lab, node, plan) if probe else ""

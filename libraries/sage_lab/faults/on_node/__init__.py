@@ -1,0 +1,1 @@
+"""What runs on a node to break and mend it: standard library only, sent there by the lab's own path."""

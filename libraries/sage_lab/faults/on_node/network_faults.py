@@ -1,0 +1,74 @@
+"""Faults of the cluster link: a packet filter table of the fault's own, and a queueing discipline."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from typing import Any
+
+from sage_lab.faults.on_node.effect import CannotError, Effect
+
+LINK = "cluster0"
+
+
+class Filtered(Effect):
+    """Packets are filtered by ``rules`` (an nftables table named ``table``) and queued by ``queue`` (for tc)."""
+
+    def prepare(self) -> dict[str, Any]:
+        """A link has one root queue: a fault that needs it excludes another one."""
+        taken = [queue for queue in queues(LINK) if queue != "noqueue"]
+        if self.plan.get("queue") and taken:
+            raise CannotError(f"{LINK} has a queueing discipline already: {', '.join(taken)}")
+        return {}
+
+    def begin(self) -> None:
+        """Add the queue and the table."""
+        if self.plan.get("queue"):
+            _tool(["tc", "qdisc", "add", "dev", LINK, "root", *self.plan["queue"]])
+        if self.plan.get("rules"):
+            _tool(["nft", "-f", "-"], self.plan["rules"])
+
+    def heal(self) -> None:
+        """Remove this fault's table and queue only."""
+        if self.plan.get("rules") and self.plan["table"] in tables():
+            _tool(["nft", "delete", "table", "inet", self.plan["table"]])
+        if self.plan.get("queue") and self.plan["queue"][0] in queues(LINK):
+            _tool(["tc", "qdisc", "delete", "dev", LINK, "root"])
+
+
+def tables() -> list[str]:
+    """The names of all nftables tables of this node."""
+    listed = json.loads(_tool(["nft", "--json", "list", "tables"]) or "{}").get("nftables", [])
+    return sorted(entry["table"]["name"] for entry in listed if "table" in entry)
+
+
+def queues(link: str) -> list[str]:
+    """The kinds of the link's queueing disciplines."""
+    return [entry["kind"] for entry in json.loads(_tool(["tc", "-json", "qdisc", "show", "dev", link]) or "[]")]
+
+
+def all_queues() -> list[str]:
+    """Every queueing discipline of this node, as ``<link> <kind>``."""
+    listed = json.loads(_tool(["tc", "-json", "qdisc", "show"]) or "[]")
+    return sorted(f"{entry['dev']} {entry['kind']}" for entry in listed)
+
+
+def try_netem() -> str:
+    """Nothing when this kernel can delay packets, else what it says to a harmless try."""
+    tried = subprocess.run(
+        ["tc", "qdisc", "add", "dev", "lo", "root", "netem", "delay", "0ms"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if tried.returncode == 0:
+        _tool(["tc", "qdisc", "delete", "dev", "lo", "root"])
+        return ""
+    return tried.stderr.strip() or f"tc ended with {tried.returncode}"
+
+
+def _tool(argv: list[str], text: str | None = None) -> str:
+    done = subprocess.run(argv, input=text, capture_output=True, text=True, check=False, timeout=20)
+    if done.returncode != 0:
+        raise CannotError(f"{' '.join(argv)}: {done.stderr.strip() or done.returncode}")
+    return done.stdout

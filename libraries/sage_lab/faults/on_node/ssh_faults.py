@@ -1,0 +1,226 @@
+"""Faults of the node's SSH server. Connections that are open already live on in all of them."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import socket
+import struct
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from sage_lab.faults.on_node import processes
+from sage_lab.faults.on_node.effect import CannotError, Effect
+
+PORT = 22
+SSHD = "/usr/sbin/sshd"
+HOST_KEY = Path("/etc/ssh/ssh_host_ed25519_key")
+SETTINGS = Path("/etc/ssh/sshd_config.d")
+_DEADLINE = 5.0
+_POLL = 0.02
+_TAKE_AGAIN = 0.2
+_LISTENS = "0A"
+
+
+def listeners(port: int) -> list[list[int]]:
+    """The processes that listen on a TCP port, as ``[pid, start time]`` each."""
+    sockets = set()
+    for line in Path("/proc/net/tcp").read_text(encoding="utf-8").splitlines()[1:]:
+        words = line.split()
+        if words[3] == _LISTENS and int(words[1].rpartition(":")[2], 16) == port:
+            sockets.add(f"socket:[{words[9]}]")
+    found = []
+    for pid in processes.everyone():
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            if any(_target(entry) in sockets for entry in Path(f"/proc/{pid}/fd").iterdir()):
+                found.append([pid, processes.start_time(pid)])
+    return sorted(found)
+
+
+def stop_sshd() -> None:
+    """Kill whoever listens for SSH, and wait until nobody does."""
+    for pid, start in listeners(PORT):
+        processes.send(pid, start, signal.SIGKILL)
+    _wait(lambda: not listeners(PORT), "the SSH server still listens")
+
+
+def start_sshd() -> None:
+    """Start OpenSSH unless it listens already, and wait until it does."""
+    if listeners(PORT):
+        return
+    Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)
+    done = subprocess.run([SSHD], capture_output=True, text=True, check=False, close_fds=True)
+    if done.returncode != 0:
+        raise CannotError(f"{SSHD} does not start: {done.stderr.strip()}")
+    _wait(lambda: bool(listeners(PORT)), "the SSH server does not listen")
+
+
+def reload_sshd() -> None:
+    """Let OpenSSH read its settings and host keys again; none that runs is started."""
+    running = listeners(PORT)
+    if not running:
+        start_sshd()
+        return
+    for pid, start in running:
+        processes.send(pid, start, signal.SIGHUP)
+
+
+class NoSshd(Effect):
+    """Nobody listens for SSH."""
+
+    def begin(self) -> None:
+        """Kill the listener."""
+        stop_sshd()
+
+    def heal(self) -> None:
+        """Start it again."""
+        start_sshd()
+
+
+class StrangeSshd(Effect):
+    """In the server's place somebody who is ``silent``, who ``reset``s, or who is ``slow`` by ``seconds``."""
+
+    holds = True
+
+    def begin(self) -> None:
+        """Kill the server; the holder waits for its port."""
+        stop_sshd()
+
+    def hold(self) -> None:
+        """Accept everybody, and treat them as the manner says."""
+        channel = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        channel.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        _wait(lambda: _bound(channel), "the SSH server's port does not become free", deadline=30.0)
+        channel.listen(256)
+        signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+        kept: list[socket.socket] = []
+        while True:
+            connection, _ = channel.accept()
+            if self.plan["manner"] == "silent":
+                kept.append(connection)
+                continue
+            if self.plan["manner"] == "reset":
+                connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            elif os.fork() == 0:
+                self._serve_late(channel, connection)
+            connection.close()
+
+    def heal(self) -> None:
+        """The holder is gone by now: start the server."""
+        start_sshd()
+
+    def _serve_late(self, channel: socket.socket, connection: socket.socket) -> None:
+        """Wait, then let OpenSSH serve this one connection."""
+        channel.close()
+        time.sleep(float(self.plan["seconds"]))  # the fault itself
+        os.setpgid(0, 0)  # whoever was let in stays when the fault ends
+        os.dup2(connection.fileno(), 0)
+        os.dup2(connection.fileno(), 1)
+        os.execv(SSHD, [SSHD, "-i"])  # noqa: S606 - that there is no shell is the point
+
+
+class ChangedHostKey(Effect):
+    """The server shows another host key than before."""
+
+    def begin(self) -> None:
+        """Put the true key aside, make another one, and let the server read it."""
+        for path in _key_files():
+            if path.exists() and not self._aside(path).exists():
+                shutil.copy2(path, self._aside(path))
+                path.unlink()
+        made = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(HOST_KEY)]
+        subprocess.run(made, check=True, capture_output=True, stdin=subprocess.DEVNULL)
+        reload_sshd()
+
+    def heal(self) -> None:
+        """Put the true key back."""
+        changed = False
+        for path in _key_files():
+            if self._aside(path).exists():
+                self._aside(path).replace(path)
+                changed = True
+        if changed:
+            reload_sshd()
+
+    def _aside(self, path: Path) -> Path:
+        return path.with_name(f"{path.name}.sage-fault-{self.fault}")
+
+
+class FullSshd(Effect):
+    """Every place for somebody who logs in is taken: OpenSSH turns all newcomers away."""
+
+    holds = True
+
+    @property
+    def _settings(self) -> list[Path]:
+        """The first and the last file: which of them OpenSSH heeds for this setting depends on its version."""
+        return [SETTINGS / f"{place}-sage-fault-{self.fault}.conf" for place in ("00", "99")]
+
+    def begin(self) -> None:
+        """Leave one place, which the holder takes."""
+        for path in self._settings:
+            path.write_text("MaxStartups 1:100:1\n", encoding="utf-8")
+        reload_sshd()
+
+    def hold(self) -> None:
+        """Be connected without logging in; try again and again, since the server forgets who came before a reload."""
+        kept: list[socket.socket] = []
+        while True:
+            connection = _connected()
+            if connection is not None:
+                kept.append(connection)
+            time.sleep(_TAKE_AGAIN)
+
+    def heal(self) -> None:
+        """Give the places back."""
+        there = [path for path in self._settings if path.exists()]
+        for path in there:
+            path.unlink()
+        if there:
+            reload_sshd()
+
+
+def _connected() -> socket.socket | None:
+    """A connection that the SSH server greeted, and so counts; nothing when it turned us away."""
+    connection = None
+    try:
+        connection = socket.create_connection(("127.0.0.1", PORT), timeout=2)
+        if connection.recv(255).startswith(b"SSH-"):
+            return connection
+    except OSError:
+        pass
+    if connection is not None:
+        connection.close()
+    return None
+
+
+def _key_files() -> list[Path]:
+    return [HOST_KEY, HOST_KEY.with_name(f"{HOST_KEY.name}.pub")]
+
+
+def _target(entry: Path) -> str:
+    try:
+        return str(entry.readlink())
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
+
+
+def _bound(channel: socket.socket) -> bool:
+    try:
+        channel.bind(("0.0.0.0", PORT))  # noqa: S104 - as the server itself did
+    except OSError:
+        return False
+    return True
+
+
+def _wait(condition: Callable[[], Any], otherwise: str, deadline: float = _DEADLINE) -> None:
+    until = time.monotonic() + deadline
+    while not condition():
+        if time.monotonic() >= until:
+            raise CannotError(f"{otherwise} after {deadline:g} s")
+        time.sleep(_POLL)

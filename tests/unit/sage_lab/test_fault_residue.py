@@ -1,0 +1,70 @@
+"""What a comparison of two looks at a lab says."""
+
+import copy
+from typing import Any
+
+import pytest
+
+from sage_lab.faults import Residue, compare
+
+NODE: dict[str, Any] = {
+    "state": "running",
+    "plugged": True,
+    "tables": ["mine"],
+    "legacy_tables": [],
+    "queues": ["cluster0 noqueue"],
+    "mounts": ["/", "/proc"],
+    "stopped": [],
+    "strangers": {"1.5": "tini"},
+    "free": 2**30,
+    "clock": 1000.0,
+    "files": {"/opt/conda": "ab"},
+    "leftovers": [],
+    "process_limit": "8192",
+    "sshd": True,
+}
+BEFORE = Residue({"head": NODE, "worker-1": NODE})
+
+
+def after(**changes: Any) -> Residue:
+    return Residue({"head": {**copy.deepcopy(NODE), "clock": 1060.0}, "worker-1": {**NODE, "clock": 1060.0, **changes}})
+
+
+def test_nothing_changed_is_no_residue() -> None:
+    assert compare(BEFORE, after()) == []
+    assert compare(BEFORE, after(free=2**30 - 2**20)) == []
+    assert compare(BEFORE, after(tables=[])) == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "line"),
+    [
+        ({"tables": ["mine", "sage_fault_x"]}, "worker-1: nftables table left: sage_fault_x"),
+        ({"legacy_tables": ["filter"]}, "worker-1: iptables table left: filter"),
+        ({"stopped": ["7 raylet"]}, "worker-1: stopped process left: 7 raylet"),
+        ({"mounts": ["/", "/proc", "/tmp"]}, "worker-1: mount left: /tmp"),
+        ({"mounts": ["/"]}, "worker-1: mount lost: /proc"),
+        ({"strangers": {"1.5": "tini", "1.9": "hog"}}, "worker-1: process left: hog"),
+        ({"free": 2**29}, "worker-1: 536870912 bytes of the disk are not free any more"),
+        ({"files": {"/opt/conda": "missing"}}, "worker-1: /opt/conda is not as it was"),
+        ({"leftovers": ["/run/x"]}, "worker-1: file of a fault left: /run/x"),
+        ({"process_limit": "1"}, "worker-1: the limit of processes is 1, it was 8192"),
+        ({"sshd": False}, "worker-1: nobody listens for SSH"),
+        ({"plugged": False}, "worker-1: the cluster link is unplugged, it was plugged"),
+        ({"state": "paused"}, "worker-1: the node is paused, it was running"),
+        ({"clock": 1070.0}, "worker-1: the clock moved by +10.0 s"),
+    ],
+)
+def test_each_leak_is_a_line(changes: dict[str, Any], line: str) -> None:
+    assert compare(BEFORE, after(**changes)) == [line]
+
+
+def test_queues_that_came_and_went_are_two_lines() -> None:
+    assert compare(BEFORE, after(queues=["cluster0 tbf"])) == [
+        "worker-1: queueing discipline left: cluster0 tbf",
+        "worker-1: queueing discipline lost: cluster0 noqueue",
+    ]
+
+
+def test_a_node_that_is_gone_is_told() -> None:
+    assert compare(BEFORE, Residue({"head": NODE})) == ["worker-1: the node is gone"]
