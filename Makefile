@@ -1,14 +1,18 @@
 # Two commands: `make lifecycle` (the main job) and `make test` (everything that proves the project).
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help lifecycle test lint unit bench clean
+.PHONY: help lifecycle failure test lint unit bench clean
 
 help:           ## This list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */\t/' | expand -t 16
 
 lifecycle:      ## Bring the lab up, run the lifecycle suite on it, take it down; the report is in results/
 	@provision/controller/install.sh
-	@provision/controller/lifecycle.sh
+	@provision/controller/acceptance.sh lifecycle robot/lifecycle.robot
+
+failure:        ## Break things on purpose and watch the cluster heal: failure and recovery suites
+	@provision/controller/install.sh
+	@provision/controller/acceptance.sh failure robot/failure.robot robot/recovery.robot
 
 test:           ## Lint, types, unit and integration tests, acceptance suites, coverage
 	@provision/controller/install.sh dev
