@@ -9,6 +9,7 @@ from typing import Any
 
 from sage_cluster.config_model import RecoveryConfig
 
+BUSY_FACTOR = 5
 STEADY_SECONDS = 2.0  # how long Ray's view must contradict the node's own before it is believed
 
 
@@ -87,7 +88,9 @@ def judge(  # noqa: PLR0911 - one way out per cause, in order of weight
     hung = [role for role in beat["stopped"] if role in ("raylet", "gcs")]
     if hung or beat["health"] == "hung":
         what = f"its {' and '.join(hung) or 'raylet'} hangs"
-        if record.trouble_since is None or now - record.trouble_since < settings.hung_after:
+        # A stopped process is certain. An agent that answers late may only be busy, and a fence ends running work.
+        patience = settings.hung_after if hung else BUSY_FACTOR * settings.hung_after
+        if record.trouble_since is None or now - record.trouble_since < patience:
             return Verdict(Health.SUSPECT, what)
         return Verdict(Health.LOST, what, Repair.FENCE)
     ray_state = ray.get(beat["node_id"], "unknown") if ray is not None else "ALIVE"

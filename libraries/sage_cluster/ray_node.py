@@ -19,7 +19,19 @@ from sage_cluster.errors import CommandTimeoutError, NodeError, RayStartError
 from sage_cluster.ssh import SshPool
 from sage_cluster.ssh_connection import SshStream, Target
 
-MODULES = ("sessions", "environment", "ports", "stop", "start", "ray_view", "probe", "logs", "watch", "main")
+MODULES = (
+    "sessions",
+    "environment",
+    "ports",
+    "http_get",
+    "stop",
+    "start",
+    "ray_view",
+    "probe",
+    "logs",
+    "watch",
+    "main",
+)
 ANSWER = "sage-cluster-answer:"
 PROBE_SECONDS = 15.0
 DASHBOARD_SECONDS = 10.0

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import http.client
 import os
 import socket
-import urllib.error
-import urllib.request
 from pathlib import Path
 from typing import Any
 
 from sage_cluster.on_node.environment import EnvironmentNotFoundError
+from sage_cluster.on_node.http_get import http_get
 from sage_cluster.on_node.ports import listening_ports
 from sage_cluster.on_node.ray_view import RayDoesNotAnswerError, ray_view
 from sage_cluster.on_node.sessions import Process, session_directories, session_processes
 
 HEALTH_SECONDS = 2.0
-DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 def probe(spec: dict[str, Any]) -> dict[str, Any]:
@@ -75,12 +72,12 @@ def raylet_health(temp_dir: str, raylet: Process | None) -> str:
     except (OSError, ValueError):
         return "unknown"
     try:
-        with DIRECT.open(f"http://{raylet.address}:{port}/api/local_raylet_healthz", timeout=HEALTH_SECONDS) as answer:
-            return "ok" if answer.status == 200 else "hung"  # noqa: PLR2004
-    except (urllib.error.HTTPError, TimeoutError):
+        http_get(raylet.address, port, "/api/local_raylet_healthz", HEALTH_SECONDS)
+    except (TimeoutError, ValueError):
         return "hung"
-    except (OSError, http.client.HTTPException):
+    except OSError:
         return "unknown"
+    return "ok"
 
 
 def _free_bytes(temp_dir: str) -> int:

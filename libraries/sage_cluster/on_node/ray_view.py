@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import http.client
 import json
 import subprocess
 import time
-import urllib.request
 from typing import Any
 
 from sage_cluster.on_node.environment import find_environment
+from sage_cluster.on_node.http_get import http_get
 from sage_cluster.on_node.sessions import is_alive, session_processes
 
 ASK_SECONDS = 5.0
 POLL_SECONDS = 0.1
-DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-NOT_RAY = (OSError, http.client.HTTPException, ValueError, KeyError, TypeError)
+NOT_RAY = (OSError, ValueError, KeyError, TypeError)
 """What asking over HTTP raises when something answers that is not Ray's dashboard, or nothing does."""
 STATE_API = "/api/v0/nodes?detail=1&limit=10000"
 ASK_GCS = """
@@ -64,8 +62,7 @@ def dashboard(spec: dict[str, Any]) -> dict[str, Any]:
     """Ask the dashboard for its version over HTTP. Answers ``url``, ``ray_version`` and ``session``, or ``problem``."""
     url = f"http://{spec['address']}:{spec['dashboard_port']}"
     try:
-        with DIRECT.open(f"{url}/api/version", timeout=ASK_SECONDS) as answer:
-            version = json.load(answer)
+        version = json.loads(http_get(spec["address"], int(spec["dashboard_port"]), "/api/version", ASK_SECONDS))
         return {"url": url, "ray_version": version["ray_version"], "session": version["session_name"]}
     except NOT_RAY as error:
         return {"url": url, "problem": f"{type(error).__name__}: {error}"}
@@ -91,7 +88,7 @@ def _ask(spec: dict[str, Any]) -> list[dict[str, Any]]:
     problem = "the dashboard is off"
     if spec["dashboard"]:
         try:
-            return _ask_state_api(f"http://{spec['address']}:{spec['dashboard_port']}{STATE_API}")
+            return _ask_state_api(spec["address"], int(spec["dashboard_port"]))
         except NOT_RAY as error:
             problem = f"state API: {type(error).__name__}: {error}"
     try:
@@ -101,9 +98,8 @@ def _ask(spec: dict[str, Any]) -> list[dict[str, Any]]:
         raise RayDoesNotAnswerError(f"{problem}; GCS: {error}") from error
 
 
-def _ask_state_api(url: str) -> list[dict[str, Any]]:
-    with DIRECT.open(url, timeout=ASK_SECONDS) as answer:
-        rows = json.load(answer)["data"]["result"]["result"]
+def _ask_state_api(address: str, port: int) -> list[dict[str, Any]]:
+    rows = json.loads(http_get(address, port, STATE_API, ASK_SECONDS))["data"]["result"]["result"]
     keys = ("node_id", "node_ip", "node_name", "state", "state_message")
     return [{key: row[key] for key in keys} for row in rows]
 
