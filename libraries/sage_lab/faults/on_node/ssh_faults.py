@@ -43,10 +43,11 @@ def listeners(port: int) -> list[list[int]]:
 
 
 def stop_sshd() -> None:
-    """Kill whoever listens for SSH, and wait until nobody does."""
-    for pid, start in listeners(PORT):
+    """Kill whoever listens for SSH now, and wait until they are gone; somebody else may take the port at once."""
+    killed = listeners(PORT)
+    for pid, start in killed:
         processes.send(pid, start, signal.SIGKILL)
-    _wait(lambda: not listeners(PORT), "the SSH server still listens")
+    _wait(lambda: not any(processes.state(pid, start) for pid, start in killed), "the SSH server does not end")
 
 
 def start_sshd() -> None:
