@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from robot import result, running
+from robot.api import logger
 
 from sage_cluster import SageError
 from sage_lab import Lab, LabError
+from SageLibrary.report.recorder import Files, Recorder
 
 if TYPE_CHECKING:
     from SageLibrary.stage import Stage
@@ -27,29 +29,46 @@ QUESTIONS = {
 
 
 class EvidenceListener:
-    """Marks tests on the timeline, and collects a bundle when one fails."""
+    """Records tests that have a lab, for the page at the end of the run, and collects a bundle when one fails."""
 
     ROBOT_LISTENER_API_VERSION = 3
 
     def __init__(self, stage: Stage) -> None:
         self._stage = stage
+        self._recorder = Recorder(stage.timeline)
+        self._recording = False
+        self._results: Path | None = None
 
     def start_test(self, data: running.TestCase, _: result.TestCase) -> None:
-        """Mark the test on the timeline."""
-        self._stage.timeline.mark(data.name)
+        """Begin the test's recording."""
+        self._recording = self._stage.has_lab
+        if self._recording:
+            self._recorder.start_test(data.name, data.parent.full_name)
 
-    def end_test(self, _: running.TestCase, result: result.TestCase) -> None:
-        """Leave a bundle for a failed test and name it in the test's message."""
-        if not result.failed or not self._stage.has_lab:
+    def end_test(self, data: running.TestCase, result: result.TestCase) -> None:
+        """End the test's recording; leave a bundle for a failed test and name it in the test's message."""
+        if not self._recording or not self._stage.has_lab:
             return
-        directory = self._stage.results() / "evidence" / re.sub(r"\W+", "_", result.full_name)
-        collect(self._stage.lab, directory)
+        lab = self._stage.lab
+        self._results = self._stage.results()
+        files = Files.of(lab.config_path, lab.directory)
+        self._recorder.end_test(data.name, data.parent.full_name, result.status, result.message, files)
+        if not result.failed:
+            return
+        directory = self._results / "evidence" / re.sub(r"\W+", "_", result.full_name)
+        collect(lab, directory)
         status = directory / "status.json"
         try:
             status.write_text(json.dumps(self._stage.cluster.status_cluster().to_dict(), indent=2))
         except SageError as error:
             status.write_text(json.dumps({"problem": str(error)}))
         result.message += f"\n\nEvidence of every node: {directory}"
+
+    def close(self) -> None:
+        """The run is over: write its page of timelines and figures."""
+        page = self._recorder.close(self._results) if self._results else None
+        if page:
+            logger.console(f"Times:   {page}")
 
 
 def collect(lab: Lab, directory: Path) -> None:
