@@ -53,7 +53,7 @@ def main(context: click.Context, only: str | None, repeat: int | None, quick: bo
 @click.argument("file", type=click.Path(path_type=Path, exists=True), default=RESULTS)
 def tables_command(file: Path, markdown: bool) -> None:
     """Print the tables of an earlier run."""
-    console = Console(width=200) if markdown else Console()
+    console = Console(width=400) if markdown else Console()
     tables.print_tables(json.loads(file.read_text(encoding="utf-8")), console, markdown=markdown)
 
 

@@ -21,7 +21,7 @@ QUIET_DEADLINE = 90.0
 
 @dataclass(frozen=True)
 class CpuUsage:
-    """CPU seconds until now: of the machine since boot, of a lab's nodes, and of this process with its children."""
+    """CPU seconds until now: of the machine since boot, of a lab's nodes, and of this process."""
 
     machine: float
     lab: float
@@ -29,29 +29,41 @@ class CpuUsage:
     at: float
 
     @classmethod
-    def now(cls, lab: str = "") -> CpuUsage:
-        """Read all three; the lab's part is 0 without a lab."""
-        own = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    def now(cls, lab: str = "", *, children: bool = False) -> CpuUsage:
+        """Read all three; the lab's part is 0 without a lab.
+
+        ``children``: those that ended are part of this process's own. Not where they worked in a node (`Lab.run`):
+        that is in the lab's part already, and counted twice it would hide as much of other people's work.
+        """
+        parts = [resource.RUSAGE_SELF, *([resource.RUSAGE_CHILDREN] if children else [])]
+        own = [resource.getrusage(part) for part in parts]
         return cls(_machine(), _lab(lab), sum(u.ru_utime + u.ru_stime for u in own), time.monotonic())
 
     def others_since(self, before: CpuUsage) -> float:
-        """How many cores all others used on average since then; the kernel's own threads are among them."""
+        """How many cores all others used on average since then; the kernel's own threads are among them.
+
+        The kernel counts in ticks of 10 ms: under about a second the answer is mostly rounding.
+        """
         others = (self.machine - before.machine) - (self.lab - before.lab) - (self.own - before.own)
         return max(0.0, others / max(self.at - before.at, 0.01))
 
 
+def observe(lab: str = "") -> float:
+    """How many cores others use now, over QUIET_WINDOW seconds."""
+    before = CpuUsage.now(lab)
+    time.sleep(QUIET_WINDOW)  # the length of the observation, not a wait for something
+    return CpuUsage.now(lab).others_since(before)
+
+
 def await_quiet(lab: str = "") -> float:
-    """Wait until others use under QUIET_CORES over QUIET_WINDOW seconds, or QUIET_DEADLINE seconds have passed.
+    """Wait until others use at most QUIET_CORES, or QUIET_DEADLINE seconds have passed.
 
     Returns how many cores they used last. What follows is measured either way, and marked when it was disturbed.
     """
     deadline = time.monotonic() + QUIET_DEADLINE
-    while True:
-        before = CpuUsage.now(lab)
-        time.sleep(QUIET_WINDOW)  # the length of the observation, not a wait for something
-        others = CpuUsage.now(lab).others_since(before)
-        if others <= QUIET_CORES or time.monotonic() >= deadline:
-            return others
+    while (others := observe(lab)) > QUIET_CORES and time.monotonic() < deadline:
+        pass
+    return others
 
 
 def _machine() -> float:

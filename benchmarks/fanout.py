@@ -67,7 +67,7 @@ def _client_process(lab: Lab, number: int, client: str, kind: str, count: int) -
         answer.update(json.loads(done.stdout))
         return {}
 
-    whole = measure(f"{client} {kind} {count}", number, run, lab.name)
+    whole = measure(f"{client} {kind} {count}", number, run, lab.name, children=True)
     if whole.error:
         return whole
     # The time of the client's own clock: its process's start and imports are not what is compared.

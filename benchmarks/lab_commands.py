@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from benchmarks.cpu import await_quiet
+from benchmarks.cpu import await_quiet, observe
 from benchmarks.errors import BenchmarkError
 from benchmarks.lab import say
 from benchmarks.samples import Sample, in_turn, measure
@@ -23,10 +24,13 @@ def measure_lab(name: str, sizes: list[int], repeat: int) -> dict[str, Any]:
         for size in in_turn([str(size) for size in sizes], number):
             nodes = int(size) + 1
             lab = f"{name}-{size}"
-            await_quiet()
+            before = await_quiet()
             up = partial(_sage_lab, "up", "--workers", size, "--name", lab)
             down = partial(_sage_lab, "down", "--name", lab)
-            samples += [measure(f"up {nodes}", number, up), measure(f"down {nodes}", number, down)]
+            measured = [measure(f"up {nodes}", number, up), measure(f"down {nodes}", number, down)]
+            # The commands are too short, and their own work in the kernel too much, to tell others from them meanwhile.
+            others = max(before, observe())
+            samples += [replace(sample, others_cores=others) for sample in measured]
             for sample in samples[-2:]:
                 say(f"lab, round {number + 1}, {sample.way} nodes: {sample.seconds:.2f} s")
     return {"nodes": [size + 1 for size in sizes], "samples": [sample.to_dict() for sample in samples]}

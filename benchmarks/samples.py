@@ -48,18 +48,23 @@ class Sample:
         return cls(**{key: value for key, value in content.items() if key != "disturbed"})
 
 
-def measure(way: str, number: int, work: Callable[[], dict[str, Any]], lab: str = "") -> Sample:
-    """Do the work once; what it returns becomes the details. A foreseen failure becomes the sample's error."""
+def measure(
+    way: str, number: int, work: Callable[[], dict[str, Any]], lab: str = "", *, children: bool = False
+) -> Sample:
+    """Do the work once; what it returns becomes the details. A foreseen failure becomes the sample's error.
+
+    ``children``: processes that the work starts outside of the lab's nodes are this process's own.
+    """
     load = os.getloadavg()[0]
     details: dict[str, Any] = {}
     error = ""
-    before, client, began = CpuUsage.now(lab), time.process_time(), time.monotonic()
+    before, client, began = CpuUsage.now(lab, children=children), time.process_time(), time.monotonic()
     try:
         details = work()
     except (BenchmarkError, SageError, LabError) as problem:
         error = str(problem)
     seconds, client_cpu = time.monotonic() - began, time.process_time() - client
-    after = CpuUsage.now(lab)
+    after = CpuUsage.now(lab, children=children)
     return Sample(
         way, number, seconds, client_cpu, after.lab - before.lab, after.others_since(before), load, details, error
     )
@@ -90,6 +95,12 @@ def ratios(samples: Sequence[Sample], way: str, to: str) -> list[float]:
     """The wall time of a way over that of another, once for each round in which both count."""
     others = {sample.round: sample.seconds for sample in valid(samples, to)}
     return [s.seconds / others[s.round] for s in valid(samples, way) if s.round in others]
+
+
+def calm_rounds(samples: Sequence[Sample]) -> int:
+    """In how many rounds nothing was disturbed; a failed run does not make a round count less."""
+    rounds = {sample.round for sample in samples}
+    return len(rounds - {sample.round for sample in samples if sample.disturbed})
 
 
 def in_turn(ways: Sequence[str], number: int) -> list[str]:

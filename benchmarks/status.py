@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
-from benchmarks.cpu import await_quiet
+from benchmarks.cpu import CpuUsage, await_quiet
 from benchmarks.errors import BenchmarkError
 from benchmarks.lab import measured_lab, say
 from benchmarks.samples import Sample, measure
@@ -27,8 +28,11 @@ def measure_status(name: str, workers: int, repeat: int) -> dict[str, Any]:
             raise BenchmarkError(result.message, where=lab.name, fix="the cluster must run before it is asked")
         for number in range(repeat):
             await_quiet(lab.name)
-            samples += _calls(lab, number)
-            samples += _bare_commands(lab, number)
+            before = CpuUsage.now(lab.name)
+            block = [*_calls(lab, number), *_bare_commands(lab, number)]
+            # One call is too short to tell others' work from it: the round counts as a whole, or not at all.
+            others = CpuUsage.now(lab.name).others_since(before)
+            samples += [replace(sample, others_cores=others) for sample in block]
             say(f"status, {workers} workers, round {number + 1}: {samples[-1].seconds:.3f} s for the last command")
         manager.stop_cluster()
         manager.close()

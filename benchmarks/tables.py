@@ -121,8 +121,12 @@ def _seconds(samples: list[Sample], way: str) -> str:
 
 
 def _ratio(samples: list[Sample], way: str, to: str) -> str:
-    return _median(ratios(samples, way, to), 2, " x")
+    """The median of the rounds' ratios, with their range and number: a median of few says little without them."""
+    values = ratios(samples, way, to)
+    if not values:
+        return "-"
+    return f"{median(values):.2f} x ({min(values):.2f} to {max(values):.2f}, n={len(values)})"
 
 
-def _median(values: list[float], digits: int, unit: str = "") -> str:
-    return f"{median(values):.{digits}f}{unit}" if values else "-"
+def _median(values: list[float], digits: int) -> str:
+    return f"{median(values):.{digits}f}" if values else "-"
