@@ -5,7 +5,7 @@ cd "$(dirname "$0")/../.."
 . .venv/bin/activate
 ruff check .
 ruff format --check .
-mypy -p sage_cluster -p sage_lab -p SageLibrary
+mypy -p sage_cluster -p sage_lab -p SageLibrary -p benchmarks
 lint-imports --verbose | tail -n 4
 robocop format --check --diff robot resources
 robocop check robot resources
