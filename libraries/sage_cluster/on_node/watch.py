@@ -40,9 +40,9 @@ class Watch:
 
     def run(self) -> None:
         """Watch; ends when the controller is gone."""
-        threading.Thread(target=self._keep_asking, daemon=True).start()
         self._poll.register(STDIN, select.POLLIN)
         self._look()
+        threading.Thread(target=self._keep_asking, daemon=True).start()
         self._say({"beat": self._state()})
         looked = time.monotonic()
         while True:
