@@ -1,7 +1,7 @@
 # Two commands: `make lifecycle` (the main job) and `make test` (everything that proves the project).
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help lifecycle failure test lint unit bench clean
+.PHONY: help lifecycle failure reliability test lint unit bench clean
 
 help:           ## This list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */\t/' | expand -t 16
@@ -17,6 +17,10 @@ failure:        ## Break things on purpose and watch the cluster heal: failure a
 test:           ## Lint, types, unit and integration tests, acceptance suites, coverage
 	@provision/controller/install.sh dev
 	@provision/controller/test.sh
+
+reliability:    ## The lifecycle and failure suites RUNS times (20): pass rate, flaky tests, times
+	@provision/controller/install.sh dev
+	@.venv/bin/python -m benchmarks.reliability --runs $(or $(RUNS),20)
 
 lint:           ## Only lint and types (after an install)
 	@provision/controller/install.sh dev

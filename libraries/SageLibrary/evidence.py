@@ -12,6 +12,7 @@ from robot.api import logger
 
 from sage_cluster import SageError
 from sage_lab import Lab, LabError
+from SageLibrary.report.lanes import draw
 from SageLibrary.report.recorder import Files, Recorder
 
 if TYPE_CHECKING:
@@ -52,7 +53,10 @@ class EvidenceListener:
         lab = self._stage.lab
         self._results = self._stage.results()
         files = Files.of(lab.config_path, lab.directory)
-        self._recorder.end_test(data.name, data.parent.full_name, result.status, result.message, files)
+        test = self._recorder.end_test(data.name, data.parent.full_name, result.status, result.message, files)
+        picture = draw(test.recording, f"States of the nodes in {data.name}", result.id)
+        if picture:
+            logger.info(picture, html=True)
         if not result.failed:
             return
         directory = self._results / "evidence" / re.sub(r"\W+", "_", result.full_name)

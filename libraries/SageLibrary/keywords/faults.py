@@ -187,10 +187,7 @@ class FaultKeywords(Component):
         return [event for event in journal if event["event"] == kind and event["monotonic"] >= since]
 
     def _words(self) -> dict[str, str]:
-        states = {name: said["state"] for name, said in self.stage.cluster.supervision.states().items()}
-        for name, state in states.items():
-            self.stage.timeline.record(name, state)
-        return states
+        return {name: said["state"] for name, said in self.stage.cluster.supervision.states().items()}
 
     def _everything_should_run(self, within: timedelta = HEALTHY) -> None:
         names = {node.name for node in self.stage.cluster.status_cluster().nodes}

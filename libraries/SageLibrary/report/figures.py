@@ -1,4 +1,4 @@
-"""How fast a fault was noticed, decided on and repaired, in seconds after its injection."""
+"""How fast a fault was noticed, decided on and repaired, in seconds after it hit the node."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ RUNNING = "running"
 
 @dataclass(frozen=True)
 class Times:
-    """What one node went through: seconds after injection, None when it did not happen in the recording.
+    """What one node went through: seconds after the fault hit it, None when it did not happen in the recording.
 
     ``before`` is what the supervisor thought of the node when the fault came; empty when there was none.
     """
@@ -30,7 +30,7 @@ class Times:
 
 @dataclass(frozen=True)
 class Figures:
-    """What became of one fault. ``number`` counts the faults of a recording from 1; times in seconds after injection.
+    """What became of one fault. ``number`` counts the faults of a recording from 1; times in seconds after the hit.
 
     ``watched`` is how long it could be watched: until the next fault on a target of it, or the recording's end.
     """
@@ -73,13 +73,17 @@ class Figures:
         return self._kept(self.repaired, budget_of(self.fault.kind).repaired)
 
     def to_dict(self) -> dict[str, Any]:
-        """As plain values; ``noticed_kept`` and ``repaired_kept`` are within, over budget, open or no budget."""
+        """As plain values; ``noticed_kept`` and ``repaired_kept`` are within, over budget, open or no budget.
+
+        ``struck``, ``effective`` and ``healed`` are in seconds after injecting began.
+        """
         fault, budget = self.fault, budget_of(self.fault.kind)
         return {
             "fault": fault.id,
             "kind": fault.kind,
             "targets": list(fault.targets),
             "took_effect": not fault.ineffective,
+            "struck": {node: _after(at, fault) for node, at in fault.struck.items()},
             "effective": _after(fault.effective, fault),
             "healed": _after(fault.healed, fault),
             "watched": round(self.watched, 3),
@@ -116,17 +120,19 @@ def measure(recording: Recording) -> list[Figures]:
 
 
 def _before(node: str, fault: Fault, recording: Recording) -> str:
-    beliefs = [belief.state for belief in recording.beliefs if belief.node == node and belief.at <= fault.injected]
+    beliefs = [
+        belief.state for belief in recording.beliefs if belief.node == node and belief.at <= fault.struck_at(node)
+    ]
     return beliefs[-1] if beliefs else NOBODY
 
 
 def _times(node: str, before: str, fault: Fault, journal: Iterable[Event], until: float) -> Times:
     noticed = decided = repaired = quarantined = None
-    failed, state = 0, before
+    failed, state, struck = 0, before, fault.struck_at(node)
     for event in journal:
-        if event.node != node or not fault.injected <= event.at < until:
+        if event.node != node or not struck <= event.at < until:
             continue
-        after = round(event.at - fault.injected, 3)
+        after = round(event.at - struck, 3)
         if event.name == "observed":
             was, state = state, str(event.details.get("state", ""))
             # One that was lost already is not noticed again when it goes from lost to recovering.

@@ -18,7 +18,8 @@ WIDTH = 760
 RIGHT = 370
 BAR = 20
 STRIP = 5
-CAPTION = 14
+CAPTION = 21  # above a bar: room for the triangle of "noticed" and over it the fault's name
+LINE = 14
 GAP = 8
 LETTER = 6.4  # the width of a letter, roughly, in the pixels of the drawing
 
@@ -42,7 +43,7 @@ def draw(recording: Recording, title: str = "States of the nodes over time", ide
     figures = measure(recording)
     hatch = f"hatch-{ident}"
     parts: list[str] = []
-    y = 10.0 + CAPTION * bool(recording.marks)
+    y = 10.0 + LINE * bool(recording.marks)
     top = y
     if recording.operations:
         parts += _operations(recording, axis, y)
@@ -51,14 +52,14 @@ def draw(recording: Recording, title: str = "States of the nodes over time", ide
     for node in nodes:
         own = [figure for figure in figures if node in figure.nodes]
         bar = y + CAPTION * bool(own)
-        lane = Lane(node, bar, max(bar + BAR + STRIP + 3, y + CAPTION * len(own)))
+        lane = Lane(node, bar, max(bar + BAR + STRIP + 3, y + LINE * len(own)))
         lanes.append(lane)
         parts += _states(recording, lane, axis, left)
         parts += _beliefs(recording, lane, axis)
         for index, figure in enumerate(own):
             following = own[index + 1].fault.injected if index + 1 < len(own) else recording.end
             parts += _fault(figure, lane, axis, hatch, following)
-            parts.append(_beside(figure, node, axis.end + 12, y + CAPTION * index + 11))
+            parts.append(_beside(figure, node, axis.end + 12, y + LINE * index + 13))
         y = lane.end + GAP
     parts += _marks(recording, axis, top, y)
     parts += axis.ticks(top, y)
@@ -103,7 +104,7 @@ def _bars(sights: list[Sight], node: str, axis: Axis, y: float, height: int, say
     for sight, until in zip(sights, [*(s.at for s in sights), axis.last][1:], strict=True):
         if sight.state == NOBODY:
             continue
-        hint = f"{node}: {saying}{sight.state}, {axis.told(sight.at)} to {axis.told(until)}"
+        hint = f"{node}: {saying}{sight.state.replace('_', ' ')}, {axis.told(sight.at)} to {axis.told(until)}"
         parts.append(
             f'<rect x="{axis.x(sight.at):.1f}" y="{y:.0f}" width="{max(axis.x(until) - axis.x(sight.at), 1.0):.1f}" '
             f'height="{height}" fill="{colour_of(sight.state)}"><title>{escape(hint)}</title></rect>'
@@ -130,13 +131,13 @@ def _fault(figure: Figures, lane: Lane, axis: Axis, hatch: str, following: float
     parts = [
         f'<g><title>{escape(hint)}</title><rect x="{x:.1f}" y="{lane.y:.0f}" width="{max(end - x, 3.0):.1f}" '
         f'height="{BAR}" fill="url(#{escape(hatch)})" stroke="currentColor" stroke-width="1.5"/>'
-        f'<text x="{at:.1f}" y="{lane.y - 3:.0f}" font-size="11">{escape(caption)}</text></g>'
+        f'<text x="{at:.1f}" y="{lane.y - 8:.0f}" font-size="11">{escape(caption)}</text></g>'
     ]
     return parts + _moments(figure, times, lane, axis)
 
 
 def _moments(figure: Figures, times: Times, lane: Lane, axis: Axis) -> list[str]:
-    begin, number = figure.fault.injected, figure.number
+    begin, number = figure.fault.struck_at(lane.node), figure.number
     top, middle, bottom = lane.y, lane.y + BAR / 2, lane.y + BAR
     shown = (
         ("noticed", times.noticed, legend.noticed, top),

@@ -10,7 +10,7 @@ from SageLibrary.report.figures import Figures
 from SageLibrary.report.recording import NOBODY, Recording, Sight
 
 ROW = 20
-LETTER = 7.0
+LETTER = 6.6
 MOST_WIDTH = 760
 
 
@@ -50,12 +50,12 @@ def draw(recording: Recording, figures: list[Figures], left: float, y: float) ->
 
 def _entries(recording: Recording, figures: list[Figures]) -> Iterator[tuple[str, str]]:
     for state in _states((*recording.sights, *recording.beliefs)):
-        yield f'<rect x="2" y="1" width="14" height="12" fill="{colour_of(state)}"/>', state
+        yield f'<rect x="2" y="1" width="14" height="12" fill="{colour_of(state)}"/>', state.replace("_", " ")
     if recording.beliefs:
         yield (
             '<rect x="0" y="0" width="18" height="8" fill="currentColor" fill-opacity="0.4"/>'
             '<rect x="0" y="10" width="18" height="4" fill="currentColor"/>',
-            "thick: what status said; thin: what the supervisor thought",
+            "thick: what the tests saw; thin: what the supervisor thought",
         )
     if figures:
         yield '<path d="M1,13l6,-12m0,12l6,-12" stroke="currentColor" stroke-width="2.5"/>', "fault, until healed"

@@ -9,7 +9,7 @@ from SageLibrary.report import trend, wording
 from SageLibrary.report.budgets import Kept, budget_of
 from SageLibrary.report.figures import Figures
 from SageLibrary.report.lanes import draw
-from SageLibrary.report.run import Run, Test
+from SageLibrary.report.run import RecordedTest, Run
 from SageLibrary.report.style import STYLE
 from SageLibrary.report.verdict import MEANING, Outcome
 
@@ -68,18 +68,19 @@ def _faults(run: Run) -> str:
     heads = ("fault", "on", "noticed", "budget", "repair decided", "repaired", "budget", "verdict", "test")
     rows = "".join(_fault_row(run, test, figures) for test, figures in run.figures)
     return (
-        '<h2>How fast faults were noticed and repaired</h2><p class="quiet">Times are counted from the injection; '
-        "repaired means that the last target was well again.</p>"
+        '<h2>How fast faults were noticed and repaired</h2><p class="quiet">'
+        "Times are counted from when the fault hit the node; repaired means that the last target was well again.</p>"
         f'<div class="wide"><table><thead><tr>{"".join(f"<th>{head}</th>" for head in heads)}</tr></thead>'
         f"<tbody>{rows}</tbody></table></div>"
     )
 
 
-def _fault_row(run: Run, test: Test, figures: Figures) -> str:
+def _fault_row(run: Run, test: RecordedTest, figures: Figures) -> str:
     budget = budget_of(figures.fault.kind)
     verdict, kept = wording.verdict(figures)
+    style = "" if not verdict else "good strong" if kept else "bad strong"
     if figures.fault.ineffective:
-        verdict, kept = "inconclusive", True
+        verdict, style = "inconclusive", "inconclusive strong"
     repaired = wording.seconds(None) if figures.fault.ineffective else wording.repaired(figures)
     cells = (
         ("", escape(figures.fault.kind)),
@@ -89,7 +90,7 @@ def _fault_row(run: Run, test: Test, figures: Figures) -> str:
         ("", wording.seconds(figures.decided)),
         (CLASSES[figures.repaired_kept], escape(repaired)),
         ("quiet", _budget(budget.repaired)),
-        ("" if not verdict else "good strong" if kept else "bad strong", escape(verdict or "no budget")),
+        (style, escape(verdict or "no budget")),
         ("", f'<a href="#test-{run.tests.index(test)}">{escape(test.name)}</a>'),
     )
     return "<tr>" + "".join(f'<td class="{name}">{text}</td>' for name, text in cells) + "</tr>"
@@ -120,7 +121,7 @@ def _timelines(run: Run) -> str:
     return "".join(parts)
 
 
-def _timeline(number: int, test: Test) -> str:
+def _timeline(number: int, test: RecordedTest) -> str:
     recording = test.recording
     picture = draw(recording, f"States of the nodes in {test.name}", f"test-{number}")
     is_open = ' open="open"' if test.figures or test.outcome not in {Outcome.PASSED, Outcome.SKIPPED} else ""

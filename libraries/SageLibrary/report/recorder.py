@@ -13,7 +13,7 @@ from SageLibrary.report.page import FILE as PAGE
 from SageLibrary.report.page import page
 from SageLibrary.report.recording import Recording
 from SageLibrary.report.run import FILE as RECORDINGS
-from SageLibrary.report.run import Run, Test
+from SageLibrary.report.run import RecordedTest, Run
 from SageLibrary.report.verdict import outcome_of
 
 HISTORY = "history.jsonl"
@@ -59,7 +59,7 @@ class Recorder:
         self._source.mark(name)  # before the begin: the test's own picture needs no mark of its own
         self._begin = time.monotonic()
 
-    def end_test(self, name: str, suite: str, status: str, message: str, files: Files | None) -> Test:
+    def end_test(self, name: str, suite: str, status: str, message: str, files: Files | None) -> RecordedTest:
         """The test ended now. ``status`` is Robot's; ``files`` is None while there is no lab.
 
         Raises RuntimeError when no test was started.
@@ -69,7 +69,7 @@ class Recorder:
         recording = self._source.recording(
             self._begin, files.journal if files else None, files.faults if files else None
         )
-        test = Test.of(name, suite, outcome_of(status, message), message, recording)
+        test = RecordedTest.of(name, suite, outcome_of(status, message), message, recording)
         self._run.tests.append(test)
         return test
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from SageLibrary.report.events import Event, read_events
@@ -39,7 +39,11 @@ class Operation:
 
 @dataclass(frozen=True)
 class Fault:
-    """An injected fault. All times in seconds on the monotonic clock, None when it did not come to that."""
+    """An injected fault. All times in seconds on the monotonic clock, None when it did not come to that.
+
+    ``injected`` is when injecting began; ``struck`` when each node was hit, for those of which it is known. A fault
+    that took no effect counts as healed when that was found.
+    """
 
     id: str
     kind: str
@@ -48,6 +52,11 @@ class Fault:
     effective: float | None = None
     healed: float | None = None
     ineffective: bool = False
+    struck: dict[str, float] = field(default_factory=dict)
+
+    def struck_at(self, node: str) -> float:
+        """When it hit this node; when injecting began, where nothing better is known."""
+        return self.struck.get(node, self.injected)
 
 
 @dataclass(frozen=True)
@@ -164,8 +173,9 @@ def _faults(events: Iterable[Event]) -> list[Fault]:
                 old.targets,
                 old.injected,
                 effective=event.at if event.name == "effective" else old.effective,
-                healed=event.at if event.name == "healed" else old.healed,
+                healed=event.at if event.name in {"healed", "ineffective"} else old.healed,
                 ineffective=old.ineffective or event.name == "ineffective",
+                struck={**old.struck, **event.details.get("acted", {})},
             )
     return list(found.values())
 

@@ -16,7 +16,7 @@ FILE = "recordings.json"
 
 
 @dataclass(frozen=True)
-class Test:
+class RecordedTest:
     """One test of a run, with its full name's parts, its message and its recording."""
 
     name: str
@@ -27,7 +27,7 @@ class Test:
     figures: list[Figures]
 
     @classmethod
-    def of(cls, name: str, suite: str, outcome: Outcome, message: str, recording: Recording) -> Test:
+    def of(cls, name: str, suite: str, outcome: Outcome, message: str, recording: Recording) -> RecordedTest:
         """A test with its figures measured."""
         return cls(name, suite, outcome, message, recording, measure(recording))
 
@@ -43,14 +43,14 @@ class Run:
 
     suite: str
     time: str
-    tests: list[Test] = field(default_factory=list)
+    tests: list[RecordedTest] = field(default_factory=list)
 
     def count(self, outcome: Outcome) -> int:
         """How many tests ended so."""
         return sum(1 for test in self.tests if test.outcome is outcome)
 
     @property
-    def figures(self) -> list[tuple[Test, Figures]]:
+    def figures(self) -> list[tuple[RecordedTest, Figures]]:
         """Every fault of the run with its test."""
         return [(test, figure) for test in self.tests for figure in test.figures]
 
@@ -77,7 +77,7 @@ class Run:
         path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
 
 
-def _plain(test: Test) -> dict[str, Any]:
+def _plain(test: RecordedTest) -> dict[str, Any]:
     recording = test.recording
 
     def since(at: float | None) -> float | None:

@@ -12,6 +12,7 @@ body { font: 15px/1.45 system-ui, sans-serif; background: var(--paper); color: v
 h1 { font-size: 24px; margin: 0; } h2 { font-size: 18px; margin: 32px 0 8px; } p { margin: 4px 0 10px; }
 a { color: inherit; }
 table { border-collapse: collapse; } th, td { text-align: left; padding: 4px 14px 4px 0; vertical-align: top; }
+thead + tbody td { white-space: nowrap; } thead + tbody td:last-child { white-space: normal; }
 th, td { border-bottom: 1px solid var(--line); } th { color: var(--quiet); font-weight: 600; }
 .counts td { border: 0; padding: 1px 10px 1px 0; } .number { text-align: right; font-weight: 700; }
 .headline { font-size: 20px; font-weight: 700; border-left: 6px solid; padding: 6px 12px; margin: 14px 0; }

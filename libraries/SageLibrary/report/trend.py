@@ -19,8 +19,8 @@ def charts(runs: list[dict[str, Any]]) -> list[tuple[str, str]]:
     """A title and a picture each, for what at least two runs know; oldest on the left."""
     wanted: list[tuple[str, Value, str, float | None]] = [
         ("Tests passed", pass_rate, "%", 100.0),
-        ("Noticed, median", lambda run: run.get("noticed"), " s", None),
-        ("Repaired, median", lambda run: run.get("repaired"), " s", None),
+        ("Noticed, median of all faults", lambda run: run.get("noticed"), " s", None),
+        ("Repaired, median of all faults", lambda run: run.get("repaired"), " s", None),
     ]
     found = []
     for title, value, unit, most in wanted:

@@ -5,10 +5,14 @@ from __future__ import annotations
 import re
 from enum import StrEnum
 
-from sage_lab import LabError, errors
+from sage_lab import LabError
+from sage_lab.faults import FaultNotEffectiveError
 
-INEFFECTIVE = "FaultNotEffectiveError"
+INEFFECTIVE = FaultNotEffectiveError.__name__
 TEARDOWN = "Also teardown failed:"
+SEVERAL = "Several failures occurred:"
+ROW = re.compile(r"^\d+\) ", re.MULTILINE)
+PLACE = re.compile(r"^(?:(?:Parent suite |Suite )?[Ss]etup failed:\s*|Teardown failed:\s*)+")
 
 
 class Outcome(StrEnum):
@@ -33,23 +37,38 @@ MEANING = {
 def outcome_of(status: str, message: str) -> Outcome:
     """The outcome of a test by Robot's ``status`` (PASS, FAIL, SKIP) and its message, which begins with the error.
 
-    What a teardown adds does not change what the test itself found.
+    What a teardown adds does not change what the test itself found. A table's rows fail apart: one that shows the
+    cluster to be wrong outweighs those that show nothing.
     """
     if status == "PASS":
         return Outcome.PASSED
-    if status in {"SKIP", "NOT RUN"}:
+    if status != "FAIL":
         return Outcome.SKIPPED
-    own = message.partition(TEARDOWN)[0]
-    raised = set(re.findall(r"^(?:\d+\) )?(?:\w+\.)*(\w+Error):", own, re.MULTILINE))
-    if INEFFECTIVE in raised:
-        return Outcome.INCONCLUSIVE
-    return Outcome.INFRA if raised & _lab_errors() else Outcome.FAILED
+    own, _, teardown = message.partition(TEARDOWN)
+    rows = [part for part in re.split(ROW, own) if part.strip() and not part.strip().endswith(SEVERAL)]
+    found = {_of_failure(row) for row in rows or [teardown]}
+    if Outcome.FAILED in found:
+        return Outcome.FAILED
+    return Outcome.INFRA if Outcome.INFRA in found else Outcome.INCONCLUSIVE
+
+
+def _of_failure(text: str) -> Outcome:
+    """One failure: a keyword begins its message with the outcome in capitals; an uncaught error has its name there."""
+    begin = re.sub(PLACE, "", text.strip())
+    for outcome in (Outcome.INCONCLUSIVE, Outcome.INFRA):
+        if begin.startswith(f"{outcome.upper()}:"):
+            return outcome
+    raised = re.match(r"(?:\w+\.)*(\w+Error): ", begin)
+    if raised is None or raised[1] not in _lab_errors():
+        return Outcome.FAILED
+    return Outcome.INCONCLUSIVE if raised[1] == INEFFECTIVE else Outcome.INFRA
 
 
 def _lab_errors() -> set[str]:
-    names = {name for name, value in vars(errors).items() if isinstance(value, type) and issubclass(value, LabError)}
-    return names | {_class.__name__ for _class in _all_below(LabError)}
-
-
-def _all_below(parent: type[LabError]) -> list[type[LabError]]:
-    return [found for child in parent.__subclasses__() for found in (child, *_all_below(child))]
+    """The names of all errors of the lab that have been imported, its faults' too."""
+    found, below = {LabError.__name__}, LabError.__subclasses__()
+    while below:
+        error = below.pop()
+        found.add(error.__name__)
+        below += error.__subclasses__()
+    return found

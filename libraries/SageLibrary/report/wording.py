@@ -21,12 +21,12 @@ def noticed(figures: Figures) -> str:
         said = "; ".join(reasons) or "no target"
     else:
         said = seconds(figures.noticed)
-    return said + _over(figures.noticed_kept, budget_of(figures.fault.kind).noticed)
+    return said + _over(figures.noticed_kept)
 
 
 def repaired(figures: Figures) -> str:
     """When the last target was well again, or what came instead."""
-    over = _over(figures.repaired_kept, budget_of(figures.fault.kind).repaired)
+    over = _over(figures.repaired_kept)
     if figures.repaired is not None:
         return seconds(figures.repaired) + over
     if figures.quarantined is not None:
@@ -62,8 +62,10 @@ def _unnoticed(figures: Figures, times: Times) -> str:
         return "no supervisor ran"
     if times.before != RUNNING:
         return f"was {times.before} already"
+    if budget_of(figures.fault.kind).noticed is None:
+        return f"no alarm in {seconds(figures.watched)}"
     return f"not noticed in {seconds(figures.watched)}"
 
 
-def _over(kept: Kept, budget: float | None) -> str:
-    return f", over budget ({budget:g} s)" if kept is Kept.NO else ""
+def _over(kept: Kept) -> str:
+    return ", over budget" if kept is Kept.NO else ""

@@ -1,0 +1,231 @@
+"""The page and its pictures: well-formed, self-contained, escaped, and saying what the figures say."""
+
+from __future__ import annotations
+
+from html.parser import HTMLParser
+from xml.etree import ElementTree as ET
+
+import pytest
+
+from SageLibrary.report import trend
+from SageLibrary.report.events import Event
+from SageLibrary.report.lanes import WIDTH, draw
+from SageLibrary.report.page import headline, page
+from SageLibrary.report.recording import Fault, Mark, Operation, Recording, Sight
+from SageLibrary.report.run import RecordedTest, Run
+from SageLibrary.report.verdict import Outcome
+
+SVG = "{http://www.w3.org/2000/svg}"
+NASTY = "<script>alert(\"1\")</script> & 'x'"
+VOID = {"meta", "link", "img", "br", "hr", "input"}
+
+
+class Page(HTMLParser):
+    """Reads a page: its text, its ids, its links, and whether every tag is closed."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.tags: set[str] = set()
+        self.ids: list[str] = []
+        self.links: list[str] = []
+        self.rows: list[list[str]] = []
+        self.text = ""
+        self.feed(html)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.add(tag)
+        self.ids += [value or "" for name, value in attrs if name == "id"]
+        self.links += [value or "" for name, value in attrs if name in {"href", "src"}]
+        if tag not in VOID:
+            self.open.append(tag)
+        if tag == "tr":
+            self.rows.append([])
+        if tag in {"td", "th"}:
+            self.rows[-1].append("")
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.handle_starttag(tag, attrs)
+        if tag not in VOID:
+            self.open.pop()
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+        if "td" in self.open or "th" in self.open:
+            self.rows[-1][-1] += data
+
+
+def events(*rows: tuple[float, str, str, str]) -> tuple[Event, ...]:
+    return tuple(Event(at, name, node, {"state": state}) for at, name, node, state in rows)
+
+
+def recording(kind: str = "raylet killed", noticed: float = 0.1) -> Recording:
+    """From 100 to 200; w1 is hit at 120, is found at 120 + noticed and well 10 later."""
+    found = 120 + noticed
+    return Recording(
+        100,
+        200,
+        sights=(Sight("head", "running", 100), Sight("w1", "running", 100), Sight("w1", "cut_off", 125)),
+        beliefs=(Sight("w1", "running", 100), Sight("w1", "lost", found), Sight("w1", "running", 130)),
+        operations=(Operation("repair w1", 121, 130),),
+        faults=(Fault("f", kind, ("w1",), 120, 121, 140),),
+        journal=events((found, "observed", "w1", "lost"), (130, "repaired", "w1", "")),
+    )
+
+
+def run_of(*tests: RecordedTest) -> Run:
+    return Run("Robot", "2026-01-01T00:00:00+00:00", list(tests))
+
+
+def a_test(outcome: Outcome = Outcome.PASSED, name: str = "One", of: Recording | None = None) -> RecordedTest:
+    return RecordedTest.of(name, "Robot.Failure", outcome, "", of or recording())
+
+
+def texts(root: ET.Element) -> list[str]:
+    return ["".join(text.itertext()) for text in root.iter(f"{SVG}text")]
+
+
+def titles(root: ET.Element) -> list[str]:
+    return [title.text or "" for title in root.iter(f"{SVG}title")]
+
+
+def test_a_fault_is_a_band_over_its_lane_from_injection_to_healing() -> None:
+    root = ET.fromstring(draw(recording(), ident="x"))
+    (band,) = [rect for rect in root.iter(f"{SVG}rect") if rect.get("fill") == "url(#hatch-x)"]
+    assert root.find(f"{SVG}defs/{SVG}pattern[@id='hatch-x']") is not None
+    (w1, *_) = [rect for rect in root.findall(f"{SVG}rect") if (rect.findtext(f"{SVG}title") or "").startswith("w1:")]
+    left = float(w1.get("x", 0))
+    assert float(band.get("x", 0)) == pytest.approx(left + WIDTH * 0.2, abs=0.1)
+    assert float(band.get("width", 0)) == pytest.approx(WIDTH * 0.2, abs=0.1)
+    assert band.get("y") == w1.get("y")
+    assert "1 raylet killed" in texts(root)
+
+
+def test_the_three_times_stand_beside_the_lane_with_their_verdict() -> None:
+    (beside,) = [text for text in texts(ET.fromstring(draw(recording()))) if "noticed 0" in text]
+    assert beside == "1 noticed 0.10 s, decided \N{EN DASH}, repaired 10.0 s in time"
+    (beside,) = [text for text in texts(ET.fromstring(draw(recording(noticed=0.3)))) if "noticed 0" in text]
+    assert beside.endswith("over budget")
+
+
+def test_tooltips_say_what_and_when() -> None:
+    said = titles(ET.fromstring(draw(recording(), "Of a test")))
+    assert said[0] == "Of a test"
+    assert "w1: cut off, 25.0 s to 100.0 s" in said
+    assert "w1: the supervisor says lost, 20.1 s to 30.0 s" in said
+    assert "repair w1: 21.0 s to 30.0 s" in said
+    assert "fault 1 noticed after 0.10 s" in said
+    assert "fault 1 repaired after 10.0 s" in said
+    assert "fault 1, raylet killed, on w1: injected at 20.0 s, in effect at 21.0 s, healed at 40.0 s" in said
+
+
+def test_a_picture_takes_the_colour_of_its_page() -> None:
+    root = ET.fromstring(draw(recording()))
+    assert root.get("fill") == "currentColor"
+    assert "background" not in (root.get("style") or "")
+    assert all(text.get("fill") is None for text in root.iter(f"{SVG}text"))
+
+
+def test_captions_of_faults_close_together_do_not_run_into_each_other() -> None:
+    close = Recording(
+        0,
+        1000,
+        sights=(Sight("w1", "running", 0),),
+        faults=tuple(Fault(str(at), "raylet crash loop", ("w1",), at, at, at + 5) for at in (100, 110, 900)),
+    )
+    said = texts(ET.fromstring(draw(close)))
+    assert "1" in said
+    assert {"2 raylet crash loop", "3 raylet crash loop"} <= set(said)
+    assert "1 raylet crash loop" not in said
+
+
+def test_names_are_escaped_in_pictures() -> None:
+    nasty = Recording(
+        0,
+        10,
+        sights=(Sight(NASTY, NASTY, 0),),
+        marks=(Mark(NASTY, 1),),
+        operations=(Operation(NASTY, 0, 9),),
+        faults=(Fault(NASTY, NASTY, (NASTY,), 2),),
+    )
+    root = ET.fromstring(draw(nasty, NASTY))
+    assert not list(root.iter(f"{SVG}script"))
+    assert NASTY in texts(root)
+    assert f"{NASTY}: {NASTY}, 0.0 s to 10.0 s" in titles(root)
+
+
+def test_a_page_is_well_formed_and_needs_nothing_else() -> None:
+    html = page(run_of(a_test(), a_test(Outcome.FAILED, "Two")), [])
+    read = Page(html)
+    assert read.open == []
+    assert not read.tags & {"script", "link", "img", "iframe"}
+    assert all(link.startswith("#") and link[1:] in read.ids for link in read.links)
+    assert "url(http" not in html
+    assert "@import" not in html
+    assert len(read.ids) == len(set(read.ids))
+
+
+def test_a_page_escapes_names_and_messages() -> None:
+    html = page(run_of(RecordedTest.of(NASTY, NASTY, Outcome.FAILED, NASTY, recording(NASTY))), [])
+    read = Page(html)
+    assert "script" not in read.tags
+    assert read.text.count(NASTY) >= 4
+
+
+def test_the_table_has_the_times_their_budgets_and_a_verdict_in_words() -> None:
+    read = Page(page(run_of(a_test(), a_test(of=recording("isolated", 6)), a_test(of=recording("cpu hog"))), []))
+    rows = {row[0]: row[1:8] for row in read.rows if len(row) == 9}
+    assert rows["raylet killed"] == ["w1", "0.10 s", "0.2 s", "\N{EN DASH}", "10.0 s", "30 s", "in time"]
+    assert rows["isolated"] == ["w1", "6.00 s, over budget", "5 s", "\N{EN DASH}", "10.0 s", "none", "over budget"]
+    assert rows["cpu hog"][2] == "none"
+    assert rows["cpu hog"][6] == "no budget"
+
+
+@pytest.mark.parametrize(
+    ("tests", "sentence", "well"),
+    [
+        ([], "No test was run.", False),
+        ([a_test(Outcome.SKIPPED)], "No test was run.", False),
+        ([a_test()], "The test passed.", True),
+        ([a_test(), a_test(), a_test(Outcome.SKIPPED)], "All 2 tests passed.", True),
+        ([a_test(), a_test(of=recording(noticed=1))], "All 2 tests passed; 1 of 2 faults over budget.", False),
+        (
+            [a_test(), a_test(Outcome.FAILED), a_test(Outcome.INFRA), a_test(Outcome.INCONCLUSIVE)],
+            "1 of 4 tests passed, 1 failed, 1 infra, 1 inconclusive.",
+            False,
+        ),
+    ],
+)
+def test_the_headline_says_it_in_one_sentence(tests: list[RecordedTest], sentence: str, well: bool) -> None:
+    assert headline(run_of(*tests)) == (sentence, well)
+
+
+def test_a_summary_has_counts_and_medians() -> None:
+    run = run_of(*(a_test(of=recording("isolated", noticed)) for noticed in (1, 2, 4)))
+    summary = run.summary()
+    assert (summary["tests"], summary["passed"], summary["faults"]) == (3, 3, 3)
+    assert (summary["noticed"], summary["repaired"]) == (2, 10)
+
+
+def past(passed: int, noticed: float | None) -> dict[str, object]:
+    return {"time": "t", "suite": "A", "tests": 4, "passed": passed, "skipped": 0, "noticed": noticed, "repaired": None}
+
+
+def test_a_trend_is_drawn_of_what_two_runs_know() -> None:
+    pictures = dict(trend.charts([past(4, 2.0), past(2, None), past(3, 1.0)]))
+    assert list(pictures) == ["Tests passed", "Noticed, median of all faults"]
+    root = ET.fromstring(pictures["Tests passed"])
+    heights = [float(dot.get("cy", 0)) for dot in root.iter(f"{SVG}circle")]
+    top, base = float(trend.TOP), float(trend.HEIGHT - trend.BOTTOM)
+    assert heights == pytest.approx([top, (top + base) / 2, top + (base - top) / 4], abs=0.1)
+    assert "75%" in texts(root)
+    assert titles(ET.fromstring(pictures["Noticed, median of all faults"]))[1:] == ["t: 2 s", "t: 1 s"]
+
+
+def test_one_run_is_no_trend() -> None:
+    assert trend.charts([past(4, 1.0)]) == []
+    assert "no earlier run" in page(run_of(a_test()), [])

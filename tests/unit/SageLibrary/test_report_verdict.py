@@ -1,0 +1,95 @@
+"""What a test's message means, history lines, and the recorder that a listener calls."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from SageLibrary.report import history
+from SageLibrary.report.recorder import Files, Recorder
+from SageLibrary.report.verdict import Outcome, outcome_of
+from SageLibrary.timeline import Timeline
+
+
+@pytest.mark.parametrize(
+    ("status", "message", "outcome"),
+    [
+        ("PASS", "", Outcome.PASSED),
+        ("SKIP", "this lab cannot do 'delayed'", Outcome.SKIPPED),
+        ("FAIL", "", Outcome.FAILED),
+        ("FAIL", "the state of w1 was 'lost', should be 'running'", Outcome.FAILED),
+        ("FAIL", "INCONCLUSIVE: w1: the raylet still runs", Outcome.INCONCLUSIVE),
+        ("FAIL", "INFRA: w1: no answer", Outcome.INFRA),
+        ("FAIL", "FaultNotEffectiveError: w1: the raylet still runs", Outcome.INCONCLUSIVE),
+        ("FAIL", "sage_lab.errors.NodeNotReadyError: w1: no answer\n  -> look", Outcome.INFRA),
+        ("FAIL", "LabError: w1: no answer", Outcome.INFRA),
+        ("FAIL", "Parent suite setup failed:\nProvisionError: w1: no space", Outcome.INFRA),
+        ("FAIL", "ClusterBusyError: the cluster is busy", Outcome.FAILED),
+        ("FAIL", "the message was:\nLabError: quoted", Outcome.FAILED),
+        ("FAIL", "the state was 'lost'\n\nAlso teardown failed:\nLabError: w1: no answer", Outcome.FAILED),
+        ("FAIL", "Teardown failed:\nLabError: w1: no answer", Outcome.INFRA),
+        ("FAIL", "Several failures occurred:\n\n1) INFRA: x\n\n2) the state was 'lost'", Outcome.FAILED),
+        ("FAIL", "Several failures occurred:\n\n1) INCONCLUSIVE: x\n\n2) INFRA: y", Outcome.INFRA),
+        ("FAIL", "Several failures occurred:\n\n1) INCONCLUSIVE: x\n\n2) INCONCLUSIVE: y", Outcome.INCONCLUSIVE),
+    ],
+)
+def test_the_outcome_of_a_test(status: str, message: str, outcome: Outcome) -> None:
+    assert outcome_of(status, message) is outcome
+
+
+def summary(suite: str, passed: int) -> dict[str, object]:
+    return {"time": "t", "suite": suite, "tests": 4, "passed": passed, "skipped": 0}
+
+
+def test_the_history_keeps_runs_of_each_suite_apart(tmp_path: Path) -> None:
+    path = tmp_path / "deep" / "history.jsonl"
+    for suite, passed in [("A", 1), ("B", 2), ("A", 3)]:
+        history.append(path, summary(suite, passed))
+    assert [run["passed"] for run in history.past_runs(path, "A")] == [1, 3]
+    assert history.past_runs(tmp_path / "none.jsonl", "A") == []
+
+
+def test_a_torn_line_of_the_history_spoils_no_other(tmp_path: Path) -> None:
+    path = tmp_path / "history.jsonl"
+    path.write_text('{"time": "t", "sui')
+    history.append(path, summary("A", 4))
+    assert [run["passed"] for run in history.past_runs(path, "A")] == [4]
+
+
+def test_the_pass_rate_leaves_out_what_was_skipped() -> None:
+    assert history.pass_rate({"tests": 5, "passed": 3, "skipped": 1}) == 75.0
+    assert history.pass_rate({"tests": 2, "passed": 0, "skipped": 2}) is None
+
+
+def test_a_recorder_leaves_a_page_the_recordings_and_a_line_of_history(tmp_path: Path) -> None:
+    timeline = Timeline()
+    recorder = Recorder(timeline)
+    files = Files.of(tmp_path / "config.yaml", tmp_path)
+    assert files == Files(tmp_path / "config.journal.jsonl", tmp_path / "faults.jsonl")
+    timeline.record("w1", "running")
+    for name, status, message in [("One", "PASS", ""), ("Two", "FAIL", "INFRA: no answer")]:
+        recorder.start_test(name, "Robot.Failure")
+        timeline.record("w1", "hung")
+        recorder.end_test(name, "Robot.Failure", status, message, files)
+    page = recorder.close(tmp_path / "out")
+    assert page == tmp_path / "out" / "reliability.html"
+    assert page.read_text().startswith("<!DOCTYPE html>")
+    content = json.loads((tmp_path / "out" / "recordings.json").read_text())
+    assert (content["suite"], content["tests"], content["passed"], content["infra"]) == ("Robot", 2, 1, 1)
+    first, second = content["results"]
+    assert [state["state"] for state in first["states"]] == ["running", "hung"]
+    assert [(state["state"], state["at"]) for state in second["states"]] == [("hung", 0.0)]
+    (line,) = (tmp_path / "out" / "history.jsonl").read_text().splitlines()
+    assert json.loads(line) == {key: value for key, value in content.items() if key != "results"}
+
+
+def test_a_recorder_without_tests_writes_nothing(tmp_path: Path) -> None:
+    assert Recorder(Timeline()).close(tmp_path) is None
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_test_that_was_not_started_cannot_end() -> None:
+    with pytest.raises(RuntimeError, match="call start_test first"):
+        Recorder(Timeline()).end_test("One", "Robot", "PASS", "", None)
