@@ -93,7 +93,10 @@ class Operations:
             self.journal_path.replace(self.journal_path.with_suffix(".old.jsonl"))
         with self.journal_path.open("a+b") as file:
             # A writer that was killed may have left half a line; this event gets a line of its own.
-            whole = not file.tell() or self.journal_path.read_bytes().endswith(b"\n")
+            whole = True
+            if file.tell():
+                file.seek(-1, os.SEEK_END)
+                whole = file.read(1) == b"\n"
             file.write((b"" if whole else b"\n") + json.dumps(entry, default=str).encode() + b"\n")
 
     def journal(self, last: int = 100) -> list[dict[str, Any]]:

@@ -61,8 +61,8 @@ class Watch:
                 looked = time.monotonic()
 
     def _look(self) -> None:
-        """Find watched processes that are new. The whole process table is read only while a raylet is missing."""
-        if any(p.role == "raylet" for p in self._known.values()) and self._complete():
+        """Find watched processes that are new. The whole process table is read only while one is missing."""
+        if self._complete():
             return
         pids = {process.pid for process in self._known.values()}
         for process in session_processes(self._spec["temp_dir"]):
