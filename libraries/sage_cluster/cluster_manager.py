@@ -11,11 +11,11 @@ from sage_cluster.config_manager import ConfigManager
 from sage_cluster.errors import SageError
 from sage_cluster.head_manager import HeadManager
 from sage_cluster.model import ClusterStatus, OperationResult
-from sage_cluster.node_status import head_status, node_status, probe_or_error, strangers
+from sage_cluster.node_status import ask_all, strangers
 from sage_cluster.operations import Operations
 from sage_cluster.progress import Report, log_progress
-from sage_cluster.ray_node import RayNodes, head_node, worker_nodes
-from sage_cluster.ssh import SshPool, fan_out
+from sage_cluster.ray_node import RayNodes
+from sage_cluster.ssh import SshPool
 from sage_cluster.supervision import Supervision
 from sage_cluster.worker_manager import WorkerManager
 
@@ -76,18 +76,12 @@ class ClusterManager:
     def status_cluster(self) -> ClusterStatus:
         """Ask every node at once, and Ray on the head; needs no lock and changes nothing."""
         began = time.monotonic()
-        config = self.config.load()
-        head, workers = head_node(config), worker_nodes(config)
-        answers = fan_out([head, *workers], lambda node: probe_or_error(self._nodes, node), config.ssh.max_connections)
-        view = answers[0][1]
-        rows = [] if isinstance(view, SageError) else view.get("nodes", [])
-        the_head = head_status(head, view)
-        the_workers = tuple(node_status(node, probe, rows) for node, probe in answers[1:])
+        head, workers, rows = ask_all(self._nodes, self.config.load())
         return ClusterStatus(
-            head=the_head,
-            workers=the_workers,
-            strangers=strangers(rows, [the_head, *the_workers]),
-            problem=the_head.problem,
+            head=head,
+            workers=workers,
+            strangers=strangers(rows, [head, *workers]),
+            problem=head.problem,
             supervisor=self.supervision.states(),
             elapsed=time.monotonic() - began,
         )

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from sage_cluster.config_model import Config
 from sage_cluster.errors import SageError
 from sage_cluster.model import NodeState, NodeStatus
-from sage_cluster.ray_node import RayNode, RayNodes
+from sage_cluster.ray_node import RayNode, RayNodes, head_node, worker_nodes
+from sage_cluster.ssh import fan_out
 
 Probe = dict[str, Any]
 RayRow = dict[str, Any]
@@ -19,6 +21,15 @@ def probe_or_error(nodes: RayNodes, node: RayNode) -> Probe | SageError:
         return nodes.probe(node)
     except SageError as error:
         return error
+
+
+def ask_all(nodes: RayNodes, config: Config) -> tuple[NodeStatus, tuple[NodeStatus, ...], list[RayRow]]:
+    """Ask every node at once: the head's status, the workers' in the order of the file, and Ray's rows."""
+    head, workers = head_node(config), worker_nodes(config)
+    answers = fan_out([head, *workers], lambda node: probe_or_error(nodes, node), config.ssh.max_connections)
+    view = answers[0][1]
+    rows = [] if isinstance(view, SageError) else view.get("nodes", [])
+    return head_status(head, view), tuple(node_status(node, probe, rows) for node, probe in answers[1:]), rows
 
 
 def head_status(head: RayNode, probe: Probe | SageError) -> NodeStatus:

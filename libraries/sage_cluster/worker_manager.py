@@ -7,15 +7,15 @@ from collections.abc import Callable, Sequence
 
 from sage_cluster.config_manager import ConfigManager
 from sage_cluster.config_model import parse_worker
-from sage_cluster.errors import NodeError, SageError, SshError
+from sage_cluster.errors import NodeError, SshError
 from sage_cluster.membership import Membership
 from sage_cluster.model import NodeResult, NodeStatus, OperationResult
-from sage_cluster.node_status import node_status, probe_or_error
+from sage_cluster.node_status import ask_all
 from sage_cluster.node_work import on_all
 from sage_cluster.operations import Operations
 from sage_cluster.progress import Report, log_progress
-from sage_cluster.ray_node import RayNode, RayNodes, head_node, worker_node, worker_nodes
-from sage_cluster.ssh import SshPool, fan_out
+from sage_cluster.ray_node import RayNode, RayNodes, worker_node, worker_nodes
+from sage_cluster.ssh import SshPool
 from sage_cluster.ssh_connection import CommandResult, Target
 from sage_cluster.worker_steps import WorkerSteps
 
@@ -77,11 +77,7 @@ class WorkerManager:
 
     def status_workers(self) -> list[NodeStatus]:
         """Every worker's status, from its own view and Ray's; all nodes are asked at once."""
-        config = self._config.load()
-        head, workers = head_node(config), worker_nodes(config)
-        answers = fan_out([head, *workers], lambda node: probe_or_error(self._nodes, node), config.ssh.max_connections)
-        rows = [] if isinstance(answers[0][1], SageError) else answers[0][1].get("nodes", [])
-        return [node_status(node, probe, rows) for node, probe in answers[1:]]
+        return list(ask_all(self._nodes, self._config.load())[1])
 
     def add_worker(self, address: str, wait: float = 0.0) -> OperationResult:
         """Start a worker given as "host:port" and put it into the configuration once it has joined.
