@@ -10,22 +10,25 @@ from SageLibrary.keywords.configuration import ConfigurationKeywords
 from SageLibrary.keywords.connection import ConnectionKeywords
 from SageLibrary.keywords.expectations import ExpectationKeywords
 from SageLibrary.keywords.faults import FaultKeywords
+from SageLibrary.keywords.interruption import InterruptionKeywords
 from SageLibrary.keywords.lab import LabKeywords
 from SageLibrary.keywords.node import NodeKeywords
 from SageLibrary.stage import Stage
+from SageLibrary.target import Target
 
 
 class SageLibrary(DynamicCore):  # type: ignore[misc]  # it has no type hints
     """Manages a Ray cluster on the nodes of a lab, and judges what it sees there.
 
     The words fall into rooms: the lab (machines), the cluster (operations), expectations (what should be true now or
-    within a time), nodes (what a machine itself says), faults, connections and configuration.
+    within a time), nodes (what a machine itself says), faults, interruptions, connections and configuration.
 
     Importing the library touches no machine. The first `Bring The Lab Up` does.
     """
 
     ROBOT_LIBRARY_SCOPE = "GLOBAL"
     ROBOT_LIBRARY_DOC_FORMAT = "ROBOT"
+    ROBOT_LIBRARY_CONVERTERS = {Target: Target.parse}  # noqa: RUF012 - Robot reads it as it is
 
     def __init__(self) -> None:
         stage = Stage()
@@ -37,6 +40,7 @@ class SageLibrary(DynamicCore):  # type: ignore[misc]  # it has no type hints
                 ExpectationKeywords(stage),
                 NodeKeywords(stage),
                 FaultKeywords(stage),
+                InterruptionKeywords(stage),
                 ConnectionKeywords(stage),
                 ConfigurationKeywords(stage),
             ]

@@ -14,12 +14,15 @@ from sage_cluster import SageError
 from sage_lab import Lab, LabError
 from SageLibrary.report.lanes import draw
 from SageLibrary.report.recorder import Files, Recorder
+from SageLibrary.report.verdict import Outcome, outcome_of
+from SageLibrary.residue_check import ResidueCheck
 
 if TYPE_CHECKING:
     from SageLibrary.stage import Stage
 
 FILE_BYTES = 500_000
 COLLECT_SECONDS = 10.0
+STANDSTILL_SECONDS = 1.0
 QUESTIONS = {
     "processes.txt": "ps -eo pid,ppid,user,stat,etimes,rss,args --forest | cut -c 1-300",
     "network.txt": "ip -brief address; ip route; ip -s link; ss -tanp; nft list ruleset",
@@ -37,6 +40,7 @@ class EvidenceListener:
     def __init__(self, stage: Stage) -> None:
         self._stage = stage
         self._recorder = Recorder(stage.timeline)
+        self._residue = ResidueCheck()
         self._recording = False
         self._results: Path | None = None
 
@@ -44,22 +48,46 @@ class EvidenceListener:
         """Begin the test's recording."""
         self._recording = self._stage.has_lab
         if self._recording:
+            self._residue.begin(self._stage.lab, data.parent.full_name)
+            self._stage.pulse.begin()
             self._recorder.start_test(data.name, data.parent.full_name)
 
     def end_test(self, data: running.TestCase, result: result.TestCase) -> None:
-        """End the test's recording; leave a bundle for a failed test and name it in the test's message."""
+        """End the test's recording; a test that leaves residue fails, and one that failed leaves a bundle.
+
+        A test that is infra or inconclusive has that as a tag. The message says what was found, and where it lies.
+        """
         if not self._recording or not self._stage.has_lab:
             return
         lab = self._stage.lab
         self._results = self._stage.results()
+        standstill = self._stage.pulse.worst()
+        if result.failed and standstill >= STANDSTILL_SECONDS:
+            result.message = f"INFRA: this machine stood still for {standstill:.1f} s meanwhile. {result.message}"
+        self._look_for_residue(lab, result)
+        outcome = outcome_of(result.status, result.message)
+        if outcome in {Outcome.INFRA, Outcome.INCONCLUSIVE}:
+            result.tags.add(f"verdict-{outcome.value}")
         files = Files.of(lab.config_path, lab.directory)
         test = self._recorder.end_test(data.name, data.parent.full_name, result.status, result.message, files)
         picture = draw(test.recording, f"States of the nodes in {data.name}", result.id)
         if picture:
             logger.info(picture, html=True)
-        if not result.failed:
-            return
-        directory = self._results / "evidence" / re.sub(r"\W+", "_", result.full_name)
+        if result.failed:
+            self._leave_bundle(lab, self._results / "evidence" / re.sub(r"\W+", "_", result.full_name), result)
+
+    def _look_for_residue(self, lab: Lab, result: result.TestCase) -> None:
+        try:
+            left = self._residue.end(lab)
+        except LabError as error:
+            left, problem = [], f"INFRA: the nodes could not be looked at after the test: {error}"
+        else:
+            problem = f"what the test left behind was {left}, should be nothing"
+        if left or problem.startswith("INFRA"):
+            result.message = f"{result.message}\n\n{problem}" if result.failed else problem
+            result.status = "FAIL"
+
+    def _leave_bundle(self, lab: Lab, directory: Path, result: result.TestCase) -> None:
         collect(lab, directory)
         status = directory / "status.json"
         try:

@@ -9,6 +9,8 @@ from robot.libraries.BuiltIn import BuiltIn, RobotNotRunningError
 
 from sage_cluster import ClusterManager, ConfigManager, OperationResult
 from sage_lab import Lab
+from SageLibrary.pulse import Pulse
+from SageLibrary.ray_watch import RayWatch
 from SageLibrary.timeline import Timeline
 
 
@@ -20,6 +22,8 @@ class Stage:
         self.last_result: OperationResult | None = None
         self._lab: Lab | None = None
         self._cluster: ClusterManager | None = None
+        self._pulse: Pulse | None = None
+        self._ray_watch: RayWatch | None = None
         self._configuration = b""
         self._original = b""
 
@@ -48,6 +52,19 @@ class Stage:
         self._lab = lab
         self._original = self._configuration = lab.config_path.read_bytes()
         self._cluster = ClusterManager(ConfigManager(lab.config_path), report=self.timeline.record)
+        port = self._cluster.config.load().head.dashboard_port
+        names = {node.cluster_address: node.name for node in lab.nodes}
+        self._ray_watch = RayWatch(lab.node("head").control_address, port, names, self.timeline.record_ray)
+        self._ray_watch.start()
+        self._pulse = Pulse()
+        self._pulse.start()
+
+    @property
+    def pulse(self) -> Pulse:
+        """Tells whether this machine stood still. AssertionError when no lab is in use."""
+        if self._pulse is None:
+            raise AssertionError("there is no lab yet, so nothing is watched")
+        return self._pulse
 
     def keep_configuration(self) -> None:
         """Let `restore_configuration` go back to the configuration as it is now."""
@@ -63,10 +80,15 @@ class Stage:
         self.restore_configuration()
 
     def leave(self) -> None:
-        """Let go of the lab; connections are closed."""
+        """Let go of the lab: its configuration is as it was found, connections are closed."""
+        if self._lab:
+            self.reset_configuration()
         if self._cluster:
             self._cluster.close()
-        self._lab = self._cluster = None
+        for watch in (self._ray_watch, self._pulse):
+            if watch:
+                watch.stop()
+        self._lab = self._cluster = self._ray_watch = self._pulse = None
 
     @staticmethod
     def results() -> Path:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from SageLibrary.report.colours import COLOURS, UNKNOWN
 from SageLibrary.report.lanes import WIDTH, draw
-from SageLibrary.report.recording import Mark, Recording, Sight, collect
+from SageLibrary.report.recording import Mark, RaySight, Recording, Sight, collect
 
 __all__ = ["COLOURS", "UNKNOWN", "WIDTH", "Timeline"]
 
@@ -19,10 +19,12 @@ class Timeline:
     def __init__(self) -> None:
         self._sights: list[Sight] = []
         self._marks: list[Mark] = []
+        self._ray: list[RaySight] = []
+        self._measures: dict[str, list[float]] = {}
         self._guard = threading.Lock()
 
     def clear(self) -> None:
-        """Begin anew, for the next suite."""
+        """Begin anew, for the next suite. What Ray said stays: it may notice a fault when the suite is over."""
         with self._guard:
             self._sights.clear()
             self._marks.clear()
@@ -31,6 +33,26 @@ class Timeline:
         """A node is in this state from now on."""
         with self._guard:
             self._sights.append(Sight(node, state, time.monotonic()))
+
+    def record_ray(self, sight: RaySight) -> None:
+        """Ray calls a node so from now on."""
+        with self._guard:
+            self._ray.append(sight)
+
+    def ray(self) -> list[RaySight]:
+        """What Ray said in the whole run."""
+        with self._guard:
+            return list(self._ray)
+
+    def measure(self, what: str, seconds: float) -> None:
+        """Something took so long."""
+        with self._guard:
+            self._measures.setdefault(what, []).append(seconds)
+
+    def measures(self) -> dict[str, list[float]]:
+        """What was measured in the whole run, in seconds."""
+        with self._guard:
+            return {what: list(seconds) for what, seconds in self._measures.items()}
 
     def mark(self, text: str) -> None:
         """Something that concerns all nodes happened now: a test began."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-ORDER = ("unit", "sage_lab", "sage_cluster")
+ORDER = ("unit", "sage_lab", "SageLibrary", "sage_cluster")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

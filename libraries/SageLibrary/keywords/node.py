@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
 from robot.api import logger
 from robot.api.deco import keyword
 
+from sage_cluster.on_node.environment import RayEnvironment
+from sage_cluster.on_node.sessions import COOKIE
+from sage_cluster.on_node.start import ray_start_command
+from sage_cluster.ray_node import worker_nodes
 from sage_lab import Completed
 from SageLibrary.keywords.component import Component
 
 JOBS = Path("resources/jobs")
 SHORT = 2000
 JOB_SECONDS = 90.0
+START_SECONDS = 60.0
+PLAIN_START = "plain ray start"
 RAY_PROGRAMS = ("raylet", "gcs_server")
 PROCESS_TABLE = ["ps", "-u", "sage", "-o", "pid=,comm=,args="]
 
@@ -127,6 +134,24 @@ class NodeKeywords(Component):
             raise AssertionError(
                 f"the job answered '{done.stdout.strip()}', should be 'answer {answer}'; it said:\n{said}"
             )
+
+    @keyword
+    def ray_is_started_by_hand(self, worker: str) -> float:
+        """Run on a stopped worker the plain `ray start` that the managers would run, without them.
+
+        Returns how many seconds it took; the page of the run keeps it, beside the times of repairs.
+        """
+        config = self.stage.cluster.config.load()
+        spec = next(node.spec for node in worker_nodes(config) if node.name == worker)
+        plain = RayEnvironment(spec["ray_command"], spec["python"], (), {})
+        command = ray_start_command(spec, plain, self.stage.lab.node(worker).cluster_address)
+        began = time.monotonic()
+        done = self._run(worker, ["env", f"{COOKIE}={spec['temp_dir']}", *command], "sage", START_SECONDS)
+        seconds = time.monotonic() - began
+        if done.returncode:
+            raise AssertionError(f"'ray start' on {worker} ended with status {done.returncode}, should be 0")
+        self.stage.timeline.measure(PLAIN_START, round(seconds, 3))
+        return seconds
 
     @keyword
     def port_is_taken_by_another_program(self, node: str, port: int) -> int:

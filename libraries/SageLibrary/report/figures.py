@@ -33,12 +33,14 @@ class Figures:
     """What became of one fault. ``number`` counts the faults of a recording from 1; times in seconds after the hit.
 
     ``watched`` is how long it could be watched: until the next fault on a target of it, or the recording's end.
+    ``ray_noticed`` is when Ray itself called the first target DEAD.
     """
 
     number: int
     fault: Fault
     watched: float
     nodes: dict[str, Times] = field(default_factory=dict)
+    ray_noticed: float | None = None
 
     @property
     def noticed(self) -> float | None:
@@ -88,6 +90,7 @@ class Figures:
             "healed": _after(fault.healed, fault),
             "watched": round(self.watched, 3),
             "noticed": self.noticed,
+            "ray_noticed": self.ray_noticed,
             "decided": self.decided,
             "repaired": self.repaired,
             "quarantined": self.quarantined,

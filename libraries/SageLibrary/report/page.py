@@ -65,11 +65,23 @@ def _summary(run: Run) -> str:
 def _faults(run: Run) -> str:
     if not run.figures:
         return "<h2>Faults</h2><p>No fault was injected in this run.</p>"
-    heads = ("fault", "on", "noticed", "budget", "repair decided", "repaired", "budget", "verdict", "test")
+    heads = (
+        "fault",
+        "on",
+        "noticed",
+        "budget",
+        "Ray noticed",
+        "repair decided",
+        "repaired",
+        "budget",
+        "verdict",
+        "test",
+    )
     rows = "".join(_fault_row(run, test, figures) for test, figures in run.figures)
     return (
         '<h2>How fast faults were noticed and repaired</h2><p class="quiet">'
-        "Times are counted from when the fault hit the node; repaired means that the last target was well again.</p>"
+        "Times are counted from when the fault hit the node; repaired means that the last target was well again. "
+        "Ray noticed: when Ray itself called the first target DEAD; a dash where it did not in this run.</p>"
         f'<div class="wide"><table><thead><tr>{"".join(f"<th>{head}</th>" for head in heads)}</tr></thead>'
         f"<tbody>{rows}</tbody></table></div>"
     )
@@ -87,6 +99,7 @@ def _fault_row(run: Run, test: RecordedTest, figures: Figures) -> str:
         ("", escape(", ".join(figures.fault.targets))),
         (CLASSES[figures.noticed_kept], escape(wording.noticed(figures))),
         ("quiet", _budget(budget.noticed)),
+        ("quiet", wording.seconds(figures.ray_noticed)),
         ("", wording.seconds(figures.decided)),
         (CLASSES[figures.repaired_kept], escape(repaired)),
         ("quiet", _budget(budget.repaired)),

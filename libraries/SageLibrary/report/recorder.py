@@ -11,7 +11,7 @@ from typing import Protocol
 from SageLibrary.report import history
 from SageLibrary.report.page import FILE as PAGE
 from SageLibrary.report.page import page
-from SageLibrary.report.recording import Recording
+from SageLibrary.report.recording import RaySight, Recording
 from SageLibrary.report.run import FILE as RECORDINGS
 from SageLibrary.report.run import RecordedTest, Run
 from SageLibrary.report.verdict import outcome_of
@@ -29,6 +29,12 @@ class Source(Protocol):
         self, begin: float | None = None, journal: Path | None = None, faults: Path | None = None
     ) -> Recording:
         """What happened from ``begin`` (seconds, monotonic) until now."""
+
+    def ray(self) -> list[RaySight]:
+        """What Ray itself said in the whole run."""
+
+    def measures(self) -> dict[str, list[float]]:
+        """What tests measured, in seconds."""
 
 
 @dataclass(frozen=True)
@@ -80,6 +86,8 @@ class Recorder:
         """
         if self._run is None or not self._run.tests:
             return None
+        self._run.put_in_rays_times(self._source.ray())
+        self._run.measures = self._source.measures()
         self._run.write(directory / RECORDINGS)
         path = history_path or directory / HISTORY
         history.append(path, self._run.summary())

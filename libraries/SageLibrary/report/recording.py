@@ -21,6 +21,19 @@ class Sight:
 
 
 @dataclass(frozen=True)
+class RaySight:
+    """What Ray itself calls a node, ALIVE or DEAD, from a moment on, in seconds on the monotonic clock.
+
+    ``ident`` is Ray's id of the node: a node that was started again has another.
+    """
+
+    node: str
+    ident: str
+    state: str
+    at: float
+
+
+@dataclass(frozen=True)
 class Mark:
     """Something that concerns all nodes, at a moment in seconds on the monotonic clock."""
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from statistics import median
 from typing import Any
 
 from SageLibrary.report.figures import Figures, measure
-from SageLibrary.report.recording import Recording
+from SageLibrary.report.ray_times import ray_noticed
+from SageLibrary.report.recording import RaySight, Recording
 from SageLibrary.report.verdict import Outcome
 
 FILE = "recordings.json"
@@ -44,6 +46,8 @@ class Run:
     suite: str
     time: str
     tests: list[RecordedTest] = field(default_factory=list)
+    measures: dict[str, list[float]] = field(default_factory=dict)
+    """Seconds that tests measured besides faults, by what they are: "plain ray start"."""
 
     def count(self, outcome: Outcome) -> int:
         """How many tests ended so."""
@@ -53,6 +57,19 @@ class Run:
     def figures(self) -> list[tuple[RecordedTest, Figures]]:
         """Every fault of the run with its test."""
         return [(test, figure) for test in self.tests for figure in test.figures]
+
+    def put_in_rays_times(self, sights: Sequence[RaySight]) -> None:
+        """Say of each fault when Ray itself noticed it; ``sights`` are of the whole run, oldest first."""
+        faults = list({figure.fault.id: figure.fault for _, figure in self.figures}.values())
+        self.tests = [
+            replace(
+                test,
+                figures=[
+                    replace(figure, ray_noticed=ray_noticed(figure.fault, faults, sights)) for figure in test.figures
+                ],
+            )
+            for test in self.tests
+        ]
 
     def summary(self) -> dict[str, Any]:
         """One line of the history: the counts, and the medians of noticed and repaired in seconds (or None)."""
@@ -72,7 +89,7 @@ class Run:
 
         Times of a test are in seconds since its begin.
         """
-        content = {**self.summary(), "results": [_plain(test) for test in self.tests]}
+        content = {**self.summary(), "measures": self.measures, "results": [_plain(test) for test in self.tests]}
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
 

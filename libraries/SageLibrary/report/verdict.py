@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from enum import StrEnum
 
 from sage_lab import LabError
@@ -32,6 +33,19 @@ MEANING = {
     Outcome.INCONCLUSIVE: "the fault did not take effect: nothing was tested",
     Outcome.SKIPPED: "not run here; the reason stands with the test",
 }
+
+
+STATUS = {Outcome.PASSED: 0, Outcome.FAILED: 1, Outcome.INFRA: 3, Outcome.INCONCLUSIVE: 4}
+"""The exit status of each verdict; 2 is left to wrong usage, as everywhere."""
+
+
+def verdict_of(outcomes: Iterable[Outcome]) -> Outcome:
+    """The verdict of a run: the gravest of its outcomes; inconclusive when no test was run, or all were skipped."""
+    found = set(outcomes)
+    for outcome in (Outcome.FAILED, Outcome.INFRA, Outcome.INCONCLUSIVE, Outcome.PASSED):
+        if outcome in found:
+            return outcome
+    return Outcome.INCONCLUSIVE
 
 
 def outcome_of(status: str, message: str) -> Outcome:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from html.parser import HTMLParser
 from xml.etree import ElementTree as ET
 
@@ -177,12 +178,24 @@ def test_a_page_escapes_names_and_messages() -> None:
 
 
 def test_the_table_has_the_times_their_budgets_and_a_verdict_in_words() -> None:
-    read = Page(page(run_of(a_test(), a_test(of=recording("isolated", 6)), a_test(of=recording("cpu hog"))), []))
-    rows = {row[0]: row[1:8] for row in read.rows if len(row) == 9}
-    assert rows["raylet killed"] == ["w1", "0.10 s", "0.2 s", "\N{EN DASH}", "10.0 s", "30 s", "in time"]
-    assert rows["isolated"] == ["w1", "6.00 s, over budget", "5 s", "\N{EN DASH}", "10.0 s", "none", "over budget"]
+    run = run_of(a_test(), a_test(of=recording("isolated", 6)), a_test(of=recording("cpu hog")))
+    first = run.tests[0]
+    run.tests[0] = replace(first, figures=[replace(first.figures[0], ray_noticed=11.0)])
+    read = Page(page(run, []))
+    rows = {row[0]: row[1:9] for row in read.rows if len(row) == 10}
+    assert rows["raylet killed"] == ["w1", "0.10 s", "0.2 s", "11.0 s", "\N{EN DASH}", "10.0 s", "30 s", "in time"]
+    assert rows["isolated"] == [
+        "w1",
+        "6.00 s, over budget",
+        "5 s",
+        "\N{EN DASH}",
+        "\N{EN DASH}",
+        "10.0 s",
+        "none",
+        "over budget",
+    ]
     assert rows["cpu hog"][2] == "none"
-    assert rows["cpu hog"][6] == "no budget"
+    assert rows["cpu hog"][7] == "no budget"
 
 
 @pytest.mark.parametrize(

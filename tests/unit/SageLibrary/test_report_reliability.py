@@ -30,39 +30,45 @@ def reliability(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     return importlib.import_module("benchmarks.reliability")
 
 
+@pytest.fixture
+def figures(reliability: ModuleType) -> ModuleType:
+    return importlib.import_module("benchmarks.reliability_figures")
+
+
 def ended(outcome: str, seconds: float = 1.0) -> dict[str, Any]:
     return {"outcome": outcome, "message": f"it {outcome}", "seconds": seconds}
 
 
 def a_run(number: int, faults: list[dict[str, Any]] | None = None, **tests: dict[str, Any]) -> dict[str, Any]:
-    return {"run": number, "tests": tests, "faults": faults or [], "error": ""}
+    return {"run": number, "tests": tests, "faults": faults or [], "measures": {}, "error": ""}
 
 
 def a_fault(noticed: float | None, repaired: float | None, took_effect: bool = True) -> dict[str, Any]:
-    return {"kind": "isolated", "took_effect": took_effect, "noticed": noticed, "repaired": repaired}
+    times = {"noticed": noticed, "ray_noticed": None, "repaired": repaired}
+    return {"kind": "isolated", "targets": ["w1"], "took_effect": took_effect, **times}
 
 
 @pytest.mark.parametrize(
     ("passed", "ran", "low", "high"),
     [(0, 0, 0, 1), (10, 10, 0.7225, 1), (0, 10, 0, 0.2775), (9, 10, 0.5958, 0.9821), (198, 200, 0.9643, 0.9972)],
 )
-def test_wilsons_interval(reliability: ModuleType, passed: int, ran: int, low: float, high: float) -> None:
-    assert reliability.wilson(passed, ran) == pytest.approx((low, high), abs=1e-4)
+def test_wilsons_interval(figures: ModuleType, passed: int, ran: int, low: float, high: float) -> None:
+    assert figures.wilson(passed, ran) == pytest.approx((low, high), abs=1e-4)
 
 
-def test_the_spread_of_values(reliability: ModuleType) -> None:
-    spread = reliability.spread([float(n) for n in range(20, 0, -1)] + [None])
+def test_the_spread_of_values(figures: ModuleType) -> None:
+    spread = figures.spread([float(n) for n in range(20, 0, -1)] + [None])
     assert spread == {"count": 20, "missing": 1, "min": 1, "median": 10.5, "p95": 19, "max": 20}
-    assert reliability.spread([None])["median"] is None
+    assert figures.spread([None])["median"] is None
 
 
-def test_all_runs_together(reliability: ModuleType) -> None:
+def test_all_runs_together(figures: ModuleType) -> None:
     runs = [
         a_run(1, [a_fault(1, 10), a_fault(9, 99, took_effect=False)], A=ended("passed"), B=ended("passed", 2)),
         a_run(2, [a_fault(3, None)], A=ended("passed"), B=ended("failed", 4), C=ended("skipped")),
         a_run(3, D=ended("inconclusive"), A=ended("passed"), B=ended("passed", 3)),
     ]
-    result = reliability.assess(runs)
+    result = figures.assess(runs)
     assert (result["test_runs"], result["passed"], result["skipped"]) == (7, 5, 1)
     assert result["pass_rate"] == pytest.approx(5 / 7)
     assert result["flaky"] == ["B"]
@@ -113,15 +119,39 @@ def test_a_suite_that_is_not_there_is_named_with_those_that_are(suites: Path, re
     assert "--suites nonesuch: there are flaky, steady" in done.output
 
 
-def test_a_run_without_a_result_is_broken(tmp_path: Path, reliability: ModuleType) -> None:
+def test_a_run_without_a_result_is_broken(tmp_path: Path, reliability: ModuleType, figures: ModuleType) -> None:
     run = reliability.read_run(3, tmp_path / "nothing")
     assert "it left no result" in run["error"]
-    assert reliability.assess([run])["broken_runs"] == {"3": run["error"]}
+    assert figures.assess([run])["broken_runs"] == {"3": run["error"]}
 
 
 def test_faults_come_from_the_recordings_of_a_run(suites: Path, reliability: ModuleType) -> None:
     directory = suites / "run-01"
-    run = reliability.run_once(1, [suites / "robot" / "steady.robot"], directory)
+    run = reliability.run_once(1, [str(suites / "robot" / "steady.robot")], directory)
     assert (run["faults"], run["error"]) == ([], "")
-    (directory / "recordings.json").write_text(json.dumps({"results": [{"faults": [a_fault(1, 2)]}, {"faults": []}]}))
+    (directory / "recordings.json").write_text(
+        json.dumps({"measures": {"x": [1.0]}, "results": [{"faults": [a_fault(1, 2)]}, {"faults": []}]})
+    )
     assert reliability.read_run(1, directory)["faults"] == [a_fault(1, 2)]
+
+
+def test_the_repair_of_a_raylet_is_measured_in_plain_starts(figures: ModuleType) -> None:
+    killed = {**a_fault(0.1, 5.1), "kind": "raylet killed"}
+    lost = {**a_fault(0.1, None), "kind": "raylet terminated"}
+    two = {**killed, "targets": ["w1", "w2"]}
+    run = {**a_run(1, [killed, lost, two, a_fault(1, 2)]), "measures": {"plain ray start": [4.0, 6.0, 5.0]}}
+    ratios = figures.repair_ratios([run, a_run(2, [killed])])
+    assert (ratios["count"], ratios["missing"], ratios["median"]) == (1, 1, 1.0)
+
+
+def test_the_document_has_a_line_a_fault_with_rays_own_time(figures: ModuleType) -> None:
+    tables = importlib.import_module("benchmarks.reliability_tables")
+    noticed = {**a_fault(0.05, 4.0), "kind": "raylet killed", "ray_noticed": 12.5}
+    results = figures.assess(
+        [a_run(1, [noticed], A=ended("passed")), a_run(2, [a_fault(None, None)], A=ended("failed"))]
+    )
+    told = tables.markdown(results)
+    assert "pass rate 50.00% (1 of 2 test runs in 2 runs)" in told
+    assert "- A: not passed in runs 2" in told
+    assert "| raylet killed | 1 | 0.05 (0.05 to 0.05) | 0.2 | 12.50 (12.50 to 12.50) | 4.00 (4.00 to 4.00) |" in told
+    assert "| isolated | 1 | no alarm | 5 | never | nothing to repair |" in told

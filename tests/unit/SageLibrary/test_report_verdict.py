@@ -9,7 +9,7 @@ import pytest
 
 from SageLibrary.report import history
 from SageLibrary.report.recorder import Files, Recorder
-from SageLibrary.report.verdict import Outcome, outcome_of
+from SageLibrary.report.verdict import STATUS, Outcome, outcome_of, verdict_of
 from SageLibrary.timeline import Timeline
 
 
@@ -37,6 +37,21 @@ from SageLibrary.timeline import Timeline
 )
 def test_the_outcome_of_a_test(status: str, message: str, outcome: Outcome) -> None:
     assert outcome_of(status, message) is outcome
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "verdict", "status"),
+    [
+        ([Outcome.PASSED, Outcome.SKIPPED], Outcome.PASSED, 0),
+        ([Outcome.PASSED, Outcome.INFRA, Outcome.FAILED, Outcome.INCONCLUSIVE], Outcome.FAILED, 1),
+        ([Outcome.INCONCLUSIVE, Outcome.INFRA, Outcome.PASSED], Outcome.INFRA, 3),
+        ([Outcome.PASSED, Outcome.INCONCLUSIVE], Outcome.INCONCLUSIVE, 4),
+        ([Outcome.SKIPPED], Outcome.INCONCLUSIVE, 4),
+        ([], Outcome.INCONCLUSIVE, 4),
+    ],
+)
+def test_the_verdict_of_a_run_is_the_gravest(outcomes: list[Outcome], verdict: Outcome, status: int) -> None:
+    assert (verdict_of(outcomes), STATUS[verdict]) == (verdict, status)
 
 
 def summary(suite: str, passed: int) -> dict[str, object]:
@@ -82,7 +97,7 @@ def test_a_recorder_leaves_a_page_the_recordings_and_a_line_of_history(tmp_path:
     assert [state["state"] for state in first["states"]] == ["running", "hung"]
     assert [(state["state"], state["at"]) for state in second["states"]] == [("hung", 0.0)]
     (line,) = (tmp_path / "out" / "history.jsonl").read_text().splitlines()
-    assert json.loads(line) == {key: value for key, value in content.items() if key != "results"}
+    assert json.loads(line) == {key: value for key, value in content.items() if key not in {"results", "measures"}}
 
 
 def test_a_recorder_without_tests_writes_nothing(tmp_path: Path) -> None:

@@ -1,0 +1,36 @@
+"""What each test left behind on the nodes, compared with how it found them."""
+
+from __future__ import annotations
+
+from sage_lab import Lab, LabError
+from sage_lab.faults import Residue, active, compare, heal_all, snapshot
+
+
+class ResidueCheck:
+    """Looks at all nodes before a suite's first test and after each test."""
+
+    def __init__(self) -> None:
+        self._suite = ""
+        self._lab = ""
+        self._before: Residue | None = None
+        self._unseen: LabError | None = None
+
+    def begin(self, lab: Lab, suite: str) -> None:
+        """A test of this suite begins. What keeps it from looking is raised by `end`."""
+        if (self._lab, self._suite) == (lab.name, suite) and self._before:
+            return
+        self._lab, self._suite, self._unseen = lab.name, suite, None
+        try:
+            self._before = snapshot(lab)
+        except LabError as error:
+            self._before, self._unseen = None, error
+
+    def end(self, lab: Lab) -> list[str]:
+        """A line for each thing that the test left; faults that are still active are healed. Raises LabError."""
+        if self._unseen:
+            raise self._unseen
+        left = [f"'{fault.kind.value}' on {', '.join(fault.targets)} was not healed" for fault in active(lab)]
+        heal_all(lab)
+        before, self._before = self._before, None
+        self._before = snapshot(lab)
+        return left + (compare(before, self._before) if before else [])
