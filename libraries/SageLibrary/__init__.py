@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from robotlibcore import DynamicCore
 
+from sage_cluster import NodeState
+from sage_lab.faults import FaultKind
 from SageLibrary.evidence import EvidenceListener
 from SageLibrary.keywords.cluster import ClusterKeywords
 from SageLibrary.keywords.configuration import ConfigurationKeywords
@@ -15,6 +17,7 @@ from SageLibrary.keywords.lab import LabKeywords
 from SageLibrary.keywords.node import NodeKeywords
 from SageLibrary.stage import Stage
 from SageLibrary.target import Target
+from SageLibrary.vocabulary import reader_of
 
 
 class SageLibrary(DynamicCore):  # type: ignore[misc]  # it has no type hints
@@ -28,7 +31,11 @@ class SageLibrary(DynamicCore):  # type: ignore[misc]  # it has no type hints
 
     ROBOT_LIBRARY_SCOPE = "GLOBAL"
     ROBOT_LIBRARY_DOC_FORMAT = "ROBOT"
-    ROBOT_LIBRARY_CONVERTERS = {Target: Target.parse}  # noqa: RUF012 - Robot reads it as it is
+    ROBOT_LIBRARY_CONVERTERS = {  # noqa: RUF012 - Robot reads it as it is
+        Target: Target.parse,
+        FaultKind: reader_of(FaultKind, "fault"),
+        NodeState: reader_of(NodeState, "state of a node"),
+    }
 
     def __init__(self) -> None:
         stage = Stage()

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Callable, Sequence
 from typing import Self
 
 from sage_lab import LabNode
+from SageLibrary.vocabulary import nearest
 
 WORDS: dict[str, Callable[[list[str]], list[str]]] = {
     "the head": lambda _: ["head"],
@@ -30,12 +30,10 @@ class Target(str):
     @classmethod
     def parse(cls, text: str) -> Self:
         """The target of these words; ValueError naming the nearest right word for any other."""
-        plain = " ".join(text.lower().split())
-        if plain in WORDS or NAME.fullmatch(plain):
-            return cls(plain)
-        known = [*WORDS, "head", "worker-1", "new-worker"]
-        near = difflib.get_close_matches(plain, known, n=1)
-        hint = f"; did you mean '{near[0]}'?" if near else ""
+        words = " ".join(text.lower().split())
+        if words in WORDS or NAME.fullmatch(words):
+            return cls(words)
+        hint = nearest(text, [*WORDS, "head", "worker-1", "new-worker"])
         raise ValueError(f"'{text}' is no target{hint} Targets are: {', '.join(WORDS)}, or a node's name")
 
     def nodes(self, lab: Sequence[LabNode]) -> list[str]:
