@@ -8,7 +8,10 @@ from pathlib import Path
 
 from SageLibrary.report.colours import COLOURS, UNKNOWN
 from SageLibrary.report.lanes import WIDTH, draw
+from SageLibrary.report.ray_times import STOPPED
 from SageLibrary.report.recording import Mark, RaySight, Recording, Sight, collect
+
+ON_PURPOSE = {"stopping", "restarting", "removing", "draining"}
 
 __all__ = ["COLOURS", "UNKNOWN", "WIDTH", "Timeline"]
 
@@ -31,8 +34,11 @@ class Timeline:
 
     def record(self, node: str, state: str) -> None:
         """A node is in this state from now on."""
+        now = time.monotonic()
         with self._guard:
-            self._sights.append(Sight(node, state, time.monotonic()))
+            self._sights.append(Sight(node, state, now))
+            if state in ON_PURPOSE:
+                self._ray.append(RaySight(node, "", STOPPED, now))
 
     def record_ray(self, sight: RaySight) -> None:
         """Ray calls a node so from now on."""

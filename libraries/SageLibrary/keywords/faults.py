@@ -9,6 +9,7 @@ from typing import Any
 from robot.api import SkipExecution, logger
 from robot.api.deco import keyword
 
+from sage_cluster.ray_node import head_node, worker_nodes
 from sage_lab import LabError
 from sage_lab.faults import Fault, FaultKind, FaultNotEffectiveError, heal_all, inject, kind_of
 from SageLibrary.keywords.component import Component
@@ -77,7 +78,7 @@ class FaultKeywords(Component):
     @keyword
     def fault_should_do_no_harm(self, kind: FaultKind, target: Target, lasting: timedelta) -> None:
         """Every node is called running as long as the fault lasts and afterwards: no false alarm, no repair."""
-        self._everything_should_run()
+        self._supervisor_should_see_all_run()
         began = time.monotonic()
         fault = self._inject(kind, target, lasting)
         try:
@@ -135,7 +136,7 @@ class FaultKeywords(Component):
         self, kind: FaultKind, target: Target, lasting: timedelta, noticed: timedelta, over: timedelta, reason: str = ""
     ) -> list[str]:
         """Inject, see it noticed, heal, see it over. Returns the repairs that were decided."""
-        self._everything_should_run()
+        self._supervisor_should_see_all_run()
         fault = self._inject(kind, target, lasting)
         began = min(fault.acted.values())
         try:
@@ -194,8 +195,9 @@ class FaultKeywords(Component):
     def _words(self) -> dict[str, str]:
         return {name: said["state"] for name, said in self.stage.cluster.supervision.states().items()}
 
-    def _everything_should_run(self, within: timedelta = HEALTHY) -> None:
-        names = {node.name for node in self.stage.cluster.status_cluster().nodes}
+    def _supervisor_should_see_all_run(self, within: timedelta = HEALTHY) -> None:
+        config = self.stage.cluster.config.load()
+        names = {node.name for node in (head_node(config), *worker_nodes(config))}
         wait_until(
             "the supervisor's words",
             self._words,
@@ -203,6 +205,9 @@ class FaultKeywords(Component):
             within,
             "running everywhere",
         )
+
+    def _everything_should_run(self, within: timedelta = HEALTHY) -> None:
+        self._supervisor_should_see_all_run(within)
         status = self.stage.cluster.status_cluster()
         if not status.healthy:
             raise AssertionError(

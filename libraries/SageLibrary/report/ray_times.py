@@ -8,6 +8,8 @@ from SageLibrary.report.recording import Fault, RaySight
 
 ALIVE = "ALIVE"
 DEAD = "DEAD"
+STOPPED = "STOPPED"
+"""Not Ray's word: a person stopped the node, so that its end says nothing of a fault."""
 
 
 def ray_noticed(fault: Fault, faults: Iterable[Fault], sights: Sequence[RaySight]) -> float | None:
@@ -31,8 +33,9 @@ def _on_node(fault: Fault, node: str, others: Iterable[Fault], sights: Sequence[
     alive = [sight.ident for sight in before if sight.state == ALIVE and sight.ident not in dead]
     if not alive:
         return None
+    stops = [sight.at for sight in own if sight.state == STOPPED and sight.at > struck]
     ends = [sight.at for sight in own if sight.ident == alive[-1] and sight.state == DEAD]
-    if not ends:
+    if not ends or any(stop <= ends[0] for stop in stops):
         return None
     between = (other for other in others if node in other.targets and struck < other.struck_at(node) <= ends[0])
     # A raylet that was replaced meanwhile cannot die of what came after it.

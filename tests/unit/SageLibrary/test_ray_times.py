@@ -36,6 +36,8 @@ FIRST, SECOND = fault("f1", 10), fault("f2", 20)
         ([alive("a", 1), dead("a", 25)], None, 5.0),  # it lived through the first fault
         ([alive("a", 1)], None, None),
         ([], None, None),
+        ([alive("a", 1), RaySight("w1", "", "STOPPED", 21), dead("a", 22)], None, None),  # a person ended it
+        ([alive("a", 1), dead("a", 12), RaySight("w1", "", "STOPPED", 15)], 2.0, None),
         ([alive("a", 1), dead("a", 2)], None, None),  # it was dead before
         ([alive("a", 1, "w2"), dead("a", 12, "w2")], None, None),  # another node
         ([alive("a", 1), dead("a", 12), alive("b", 13), dead("b", 24)], 2.0, 4.0),
