@@ -1,7 +1,7 @@
 # Two commands: `make lifecycle` (the main job) and `make test` (everything that proves the project).
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help lifecycle failure reliability test lint unit bench clean
+.PHONY: help lifecycle lifecycle-vm box failure reliability test lint unit bench clean
 
 help:           ## This list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */\t/' | expand -t 16
@@ -9,6 +9,14 @@ help:           ## This list
 lifecycle:      ## Bring the lab up, run the lifecycle suite on it, take it down; the report is in results/
 	@provision/controller/install.sh
 	@provision/controller/acceptance.sh lifecycle robot/lifecycle.robot
+
+box:            ## Build the virtual machines' box from Debian's packages, with Ray: results/box/sage-lab.box
+	@provision/controller/install.sh vm
+	@SAGE_PYTHON=.venv/bin/python provision/box/build.sh
+
+lifecycle-vm:   ## The lifecycle suite on virtual machines, in a network namespace of their own (docs/vm-lab.md)
+	@provision/controller/install.sh vm
+	@provision/box/lifecycle-vm.sh
 
 failure:        ## Break things on purpose and watch the cluster heal: failure and recovery suites
 	@provision/controller/install.sh

@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
 # Install what the controller lacks: operating-system packages by apt, the Python environment in .venv.
-# usage: provision/controller/install.sh [dev]
+# usage: provision/controller/install.sh [dev|vm]      dev: with what tests need; vm: with Vagrant, libvirt and QEMU too
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 extra="${1:-}"
+[[ "$extra" == vm ]] && vm=yes extra=""
 
 say() { printf '%6s s  %s\n' "$SECONDS" "$*"; }
 
@@ -15,6 +16,16 @@ missing=()
 for program in "${!package_of[@]}"; do
     PATH="$PATH:/usr/sbin:/sbin" command -v "$program" >/dev/null || missing+=("${package_of[$program]}")
 done
+if [[ -n "${vm:-}" ]]; then
+    package_of=(
+        [vagrant]=vagrant [virsh]=libvirt-clients [libvirtd]=libvirt-daemon-system [qemu-img]=qemu-utils
+        [qemu-system-x86_64]=qemu-system-x86 [mmdebstrap]=mmdebstrap [dnsmasq]=dnsmasq-base
+    )
+    for program in "${!package_of[@]}"; do
+        PATH="$PATH:/usr/sbin:/sbin" command -v "$program" >/dev/null || missing+=("${package_of[$program]}")
+    done
+    vagrant plugin list 2>/dev/null | grep -q vagrant-libvirt || missing+=(vagrant-libvirt)
+fi
 python3 -c 'import ensurepip, venv' 2>/dev/null || missing+=(python3-venv)
 
 if ((${#missing[@]})); then

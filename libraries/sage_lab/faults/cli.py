@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sys
 import time
@@ -12,11 +13,13 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from sage_lab.errors import LabNotUpError
 from sage_lab.faults.active_faults import active, find, heal_all
 from sage_lab.faults.catalogue import catalogue, kind_of
 from sage_lab.faults.injection import inject
 from sage_lab.faults.options import parse, seconds
 from sage_lab.lab import Lab
+from sage_lab.providers.registry import LACKS
 
 _WIDEST = 240
 name_option = click.option("--name", help="The lab's name; else $SAGE_LAB, else one for this environment.")
@@ -137,19 +140,39 @@ def heal_command(ids: tuple[str, ...], name: str | None) -> None:
 @name_option
 @json_option
 def matrix_command(name: str | None, as_json: bool) -> None:
-    """Show which faults the lab that is up can have, and why not the others.
+    """Show which faults each kind of lab can have, and why not the others.
+
+    For the lab that is up, if any, what its machines lack is told too.
 
     \b
     Examples:
       sage-lab faults matrix
       sage-lab faults matrix --json
     """
-    lab = Lab.attach(name)
-    reasons = {kind.name: kind.supported(lab) for kind in catalogue()}
+    reasons = {
+        kind.name: {lab: lacks.get(kind.needs, "") if kind.needs else "" for lab, lacks in LACKS.items()}
+        for kind in catalogue()
+    }
+    with contextlib.suppress(LabNotUpError):
+        lab = Lab.attach(name)
+        for kind in catalogue():
+            reasons[kind.name][lab.provider] = kind.supported(lab)
     if as_json:
-        _print_json({one: {"container": {"supported": not why, "reason": why}} for one, why in reasons.items()})
+        answers = {
+            fault: {lab: {"supported": not why, "reason": why} for lab, why in of_lab.items()}
+            for fault, of_lab in reasons.items()
+        }
+        _print_json(answers)
         return
-    _print_table(("fault", "container"), [[one, f"no: {why}" if why else "yes"] for one, why in reasons.items()])
+    rows = []
+    for fault, of_lab in reasons.items():
+        rows.append([fault, *("no" if why else "yes" for why in of_lab.values()), _told(of_lab)])
+    _print_table(("fault", *LACKS, "why not"), rows)
+
+
+def _told(reasons: dict[str, str]) -> str:
+    """The reasons, a line for each lab that has one."""
+    return "\n".join(f"{lab}: {why}" for lab, why in reasons.items() if why)
 
 
 def _described(name: str) -> dict[str, Any]:

@@ -170,7 +170,7 @@ def wait(look: Callable[[], str], until: float, otherwise: Callable[[str], Fault
     while True:
         try:
             seen = look()
-        except LabError as error:
+        except (LabError, OSError) as error:
             seen = str(error)
         if not seen:
             return

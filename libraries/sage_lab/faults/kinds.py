@@ -4,78 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Any, Protocol
 
+from sage_lab.faults.names import Family, FaultKind
+from sage_lab.faults.needs import need_of
 from sage_lab.lab import Lab
+from sage_lab.providers import Ability
+
+__all__ = ["Family", "FaultKind", "Kind", "Means", "Option", "Options", "Plan"]
 
 Plan = dict[str, Any]
 """What an injection will do to one node, as plain values: on disk before it is done, and enough to undo it."""
 Options = Mapping[str, Any]
-
-
-class FaultKind(StrEnum):
-    """Every fault by its plain name."""
-
-    RAYLET_KILLED = "raylet killed"
-    RAYLET_TERMINATED = "raylet terminated"
-    RAYLET_STOPPED = "raylet stopped"
-    RAYLET_CRASH_LOOP = "raylet crash loop"
-    GCS_KILLED = "gcs killed"
-    GCS_STOPPED = "gcs stopped"
-    DASHBOARD_KILLED = "dashboard killed"
-    WORKER_PROCESS_KILLED = "worker process killed"
-    POWER_CUT = "power cut"
-    REBOOT = "reboot"
-    FROZEN = "frozen"
-    ISOLATED = "isolated"
-    ONE_WAY_IN = "one way in"
-    ONE_WAY_OUT = "one way out"
-    HALVES = "halves"
-    PORT_CUT = "port cut"
-    REJECTING = "rejecting"
-    DELAYED = "delayed"
-    LOSSY = "lossy"
-    CORRUPTING = "corrupting"
-    DUPLICATING = "duplicating"
-    REORDERING = "reordering"
-    LIMITED_BANDWIDTH = "limited bandwidth"
-    UNPLUGGED = "unplugged"
-    SSHD_DOWN = "sshd down"
-    KEY_REFUSED = "key refused"
-    HOST_KEY_CHANGED = "host key changed"
-    BANNER_SILENT = "banner silent"
-    CONNECTIONS_RESET = "connections reset"
-    SLOW_LOGIN = "slow login"
-    TOO_MANY_SESSIONS = "too many sessions"
-    DISK_FULL = "disk full"
-    READ_ONLY_TEMP_DIR = "read-only temp dir"
-    UNWRITABLE_TEMP_DIR = "unwritable temp dir"
-    CPU_HOG = "cpu hog"
-    MEMORY_HOG = "memory hog"
-    PROCESS_TABLE_EXHAUSTED = "process table exhausted"
-    FILE_DESCRIPTORS_EXHAUSTED = "file descriptors exhausted"
-    CLOCK_JUMPED = "clock jumped"
-    CLOCK_DRIFTING = "clock drifting"
-    PORT_TAKEN = "port taken"
-    STALE_SESSION = "stale session directory"
-    CONDA_MISSING = "conda missing"
-    RAY_MISSING = "ray missing"
-    WRONG_RAY_VERSION = "wrong ray version"
-
-
-class Family(StrEnum):
-    """What a fault strikes."""
-
-    PROCESS = "process"
-    NODE = "node"
-    PARTITION = "partition"
-    LINK = "link"
-    SSH = "ssh"
-    DISK = "disk"
-    RESOURCE = "resource"
-    CLOCK = "clock"
-    ENVIRONMENT = "environment"
 
 
 @dataclass(frozen=True)
@@ -121,7 +61,7 @@ class Means(Protocol):
 
 
 def anywhere(_: Lab) -> str:
-    """Every lab can have the fault."""
+    """Every lab has it."""
     return ""
 
 
@@ -134,8 +74,17 @@ class Kind:
     does: str
     means: Means
     options: tuple[Option, ...] = ()
-    supported: Callable[[Lab], str] = anywhere
-    """Nothing when the lab can have the fault, else the reason why not."""
+    besides: Callable[[Lab], str] = anywhere
+    """Nothing when the lab has what else the fault takes, such as a module of the kernel; else the reason."""
+
+    def supported(self, lab: Lab) -> str:
+        """Nothing when the lab can have the fault, else the reason why not."""
+        return (lab.lacks(self.needs) if self.needs else "") or self.besides(lab)
+
+    @property
+    def needs(self) -> Ability | None:
+        """What the machines have to be able to, beyond running commands of root."""
+        return need_of(self.kind, self.family)
 
     @property
     def name(self) -> str:

@@ -11,20 +11,23 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-from sage_lab.environment import program
 from sage_lab.faults.errors import NodeRefusedError
 from sage_lab.lab import Lab
 
 MODULES = (
     "effect",
     "processes",
+    "as_user",
+    "sockets",
     "lease",
     "exchange",
+    "knocking",
     "process_faults",
     "network_faults",
     "ssh_faults",
     "disk_faults",
     "resource_faults",
+    "descriptor_faults",
     "environment_faults",
     "observe",
     "main",
@@ -50,7 +53,7 @@ def ask(lab: Lab, node: str, verb: str, order: dict[str, Any], *, timeout: float
 
     Raises NodeRefusedError with the node's own words, or what ``Lab.run`` raises.
     """
-    argv = [program("python"), "-I", "-S", "-", verb, json.dumps(order)]
+    argv = [lab.python(node), "-I", "-S", "-", verb, json.dumps(order)]
     done = lab.run(node, argv, timeout=timeout, stdin=_program())
     for line in done.stdout.splitlines():
         if line.startswith(ANSWER):

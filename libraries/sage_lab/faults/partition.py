@@ -9,10 +9,9 @@ from typing import Any
 from sage_lab.faults import rules
 from sage_lab.faults.errors import FaultOptionError
 from sage_lab.faults.kinds import Family, FaultKind, Kind, Option, Options, Plan
-from sage_lab.faults.means import OnNode
-from sage_lab.faults.reach import CONTROLLER_NAME, reach
+from sage_lab.faults.means import OnNode, Probe
+from sage_lab.faults.reach import CONTROLLER_NAME, knock, reach
 from sage_lab.lab import Lab
-from sage_lab.model import CLUSTER_NETWORK, CONTROLLER
 
 Rules = Callable[[str, Lab, tuple[str, ...], Options], str]
 """The table's text, from the fault's id, the lab, the targets and the options."""
@@ -40,13 +39,20 @@ def _cut(lab: Lab, node: str, plan: Plan) -> str:
     return "" if list(seen.passes) == plan["passes"] else f"{seen}, seen with {plan['witness']}"
 
 
+def _refused(lab: Lab, node: str, plan: Plan) -> str:
+    """Nothing comes through, and both who knocks at the node and on whom it knocks hear a refusal at once."""
+    return _cut(lab, node, plan) or next(
+        (f"a knock {where} {said}" for where, said in knock(lab, node).items() if said != "was refused at once"), ""
+    )
+
+
 def _whole(lab: Lab, node: str, plan: Plan) -> str:
     seen = reach(lab, node, plan["witness"], port=int(plan.get("port", 0)))
     return "" if all(seen.passes) else f"{seen}, seen with {plan['witness']}"
 
 
-def _cutting(text: Rules, passes: tuple[bool, bool] = (False, False)) -> Cut:
-    return Cut("filtered", effective_probe=_cut, recovered_probe=_whole, text=text, passes=passes)
+def _cutting(text: Rules, passes: tuple[bool, bool] = (False, False), seen: Probe = _cut) -> Cut:
+    return Cut("filtered", effective_probe=seen, recovered_probe=_whole, text=text, passes=passes)
 
 
 def _rest(lab: Lab, targets: tuple[str, ...]) -> list[str]:
@@ -64,7 +70,7 @@ def _halves(fault: str, lab: Lab, targets: tuple[str, ...], options: Options) ->
         raise FaultOptionError("all nodes are on one side", where="halves", fix="name some of the nodes as targets")
     addresses = [lab.node(name).cluster_address for name in rest]
     if options["controller"] == "rest":
-        addresses.append(f"{CLUSTER_NETWORK}.{CONTROLLER}")
+        addresses.append(lab.controller_address)
     return rules.cut_from(fault, addresses)
 
 
@@ -108,6 +114,6 @@ KINDS = (
         FaultKind.REJECTING,
         Family.PARTITION,
         "The targets are cut off, and whoever tries is told so at once instead of waiting.",
-        _cutting(lambda fault, _lab, _targets, _options: rules.rejecting(fault)),
+        _cutting(lambda fault, _lab, _targets, _options: rules.rejecting(fault), seen=_refused),
     ),
 )

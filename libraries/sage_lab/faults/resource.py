@@ -58,7 +58,7 @@ KINDS = (
     Kind(
         FaultKind.FILE_DESCRIPTORS_EXHAUSTED,
         Family.RESOURCE,
-        "The raylet may open no more files and connections than it has open now.",
+        "The raylet can open no file and accept no connection more than it has now.",
         OnNode("few-descriptors", {"role": "raylet"}),
     ),
 )

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 
 from sage_lab.faults.on_node.network_faults import LINK
 
+_ALL = 10_000
+
 
 def table_name(fault: str) -> str:
     """The name of the table that a fault owns, on every node that it strikes."""
@@ -59,7 +61,9 @@ def rejecting(fault: str) -> str:
 
 def lossy(fault: str, percent: float) -> str:
     """Packets are lost by chance in both directions."""
-    rule = f"numgen random mod 10000 < {round(percent * 100)} drop"
+    of_10000 = round(percent * 100)
+    # nftables refuses a comparison that is always true.
+    rule = f"numgen random mod 10000 < {of_10000} drop" if of_10000 < _ALL else "drop"
     return table(fault, [rule], [rule])
 
 

@@ -1,5 +1,6 @@
 """Every fault that a container lab can have: injected, seen, healed, and gone without a trace."""
 
+import json
 from collections.abc import Iterator
 
 import pytest
@@ -16,12 +17,15 @@ from sage_lab.faults import (
     compare,
     events,
     inject,
+    kind_of,
     snapshot,
 )
+from sage_lab.faults.options import complete
 
 pytestmark = pytest.mark.lab
 
 NODE = "worker-1"
+NOBODY = "00000000"  # the id of a fault that is not injected
 OPTIONS: dict[FaultKind, dict[str, object]] = {
     FaultKind.MEMORY_HOG: {"percent": 40},
     FaultKind.SLOW_LOGIN: {"seconds": 1},
@@ -32,14 +36,47 @@ SEEN: dict[str, Residue] = {}
 RESTART = {FaultKind.POWER_CUT, FaultKind.REBOOT}
 RESTARTED = (f"{NODE}: process left: /usr/bin/tini", f"{NODE}: process left: sleep infinity")
 NEED_RAY = {kind.kind for kind in catalogue() if kind.family == "process"} | {FaultKind.FILE_DESCRIPTORS_EXHAUSTED}
-# Plain processes with the names of Ray's; a fault knows them by name and owner.
-FAKES = """
-mkdir -p ~/fake/ray/dashboard
-echo 'import time; time.sleep(600)' >~/fake/ray/dashboard/dashboard.py
-for name in /fake/raylet /fake/gcs_server ray::IDLE; do
-    setsid bash -c "exec -a $name sleep 600" >/dev/null 2>&1 &
-done
-setsid python3 ~/fake/ray/dashboard/dashboard.py >/dev/null 2>&1 &
+
+# Plain processes with the names of Ray's, which greet at a port as Ray's do; a fault knows them by name and owner.
+FAKE = """
+import socket, sys, time
+server = socket.create_server(("127.0.0.1", 0))
+print("listening", flush=True)
+while True:
+    try:
+        connection = server.accept()[0]
+    except OSError:
+        time.sleep(0.05)
+        continue
+    connection.sendall(b"hello")
+    connection.close()
+"""
+FAKES = f"""
+import json, pathlib, subprocess, sys
+script = pathlib.Path.home() / "fake/ray/dashboard/dashboard.py"
+script.parent.mkdir(parents=True, exist_ok=True)
+script.write_text({FAKE!r})
+started = []
+for name in ("/fake/raylet", "/fake/gcs_server", "ray::IDLE", "python3"):
+    process = subprocess.Popen(
+        [name, str(script)], executable=sys.executable, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL, start_new_session=True,
+    )
+    process.stdout.readline()
+    stat = pathlib.Path(f"/proc/{{process.pid}}/stat").read_text()
+    started.append([process.pid, stat.rpartition(")")[2].split()[19]])
+print(json.dumps(started))
+"""
+END_FAKES = """
+import json, os, pathlib, shutil, signal, sys
+for pid, start in json.loads(sys.argv[1]):
+    try:
+        handle = os.pidfd_open(pid)
+        if pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19] == start:
+            signal.pidfd_send_signal(handle, signal.SIGKILL)
+    except (ProcessLookupError, FileNotFoundError):
+        pass
+shutil.rmtree("/home/sage/fake")
 """
 
 
@@ -54,11 +91,37 @@ def before(lab: Lab) -> Residue:
 
 @pytest.fixture
 def fakes(lab: Lab) -> Iterator[None]:
-    """Processes that look like Ray's on the node; those that the test spared are ended by their numbers."""
-    assert lab.run(NODE, ["bash", "-c", FAKES], user="sage").returncode == 0
+    """Processes that look like Ray's on the node; those that the test spared are ended by their recorded numbers."""
+    started = lab.run(NODE, ["python3", "-c", FAKES], user="sage")
+    assert started.returncode == 0, started.stderr
     yield
-    numbers = lab.run(NODE, ["sh", "-c", "ps -u sage -o pid= | xargs -r kill -9; rm -rf /home/sage/fake"])
-    assert numbers.returncode == 0, numbers.stderr
+    ended = lab.run(NODE, ["python3", "-c", END_FAKES, json.dumps(json.loads(started.stdout))])
+    assert ended.returncode == 0, ended.stderr
+
+
+def seen_without(lab: Lab, kind: Kind) -> str:
+    """What the fault's probe sees instead of the effect when the fault was planned, and not injected."""
+    plan = kind.means.prepare(lab, NODE, NOBODY, (NODE,), complete(kind, OPTIONS.get(kind.kind, {})))
+    return kind.means.effective(lab, NODE, NOBODY, plan)
+
+
+@pytest.mark.parametrize("kind", catalogue(), ids=lambda entry: entry.name)
+def test_a_healthy_node_shows_no_effect(lab: Lab, kind: Kind, request: pytest.FixtureRequest) -> None:
+    if reason := kind.supported(lab):
+        pytest.skip(reason)
+    if kind.kind in NEED_RAY:
+        request.getfixturevalue("fakes")
+    assert seen_without(lab, kind), "the probe would call this fault effective though it was never injected"
+
+
+def test_a_silent_cut_is_not_taken_for_a_rejecting_one(lab: Lab) -> None:
+    with inject(lab, FaultKind.ISOLATED, NODE):
+        assert seen_without(lab, kind_of(FaultKind.REJECTING)) == "a knock at the node was not answered for 1 s"
+
+
+def test_a_link_that_loses_everything_is_lossy(lab: Lab) -> None:
+    with inject(lab, FaultKind.LOSSY, NODE, percent=100):
+        assert seen_without(lab, kind_of(FaultKind.ISOLATED)) == ""
 
 
 @pytest.mark.parametrize("kind", catalogue(), ids=lambda entry: entry.name)
@@ -102,6 +165,12 @@ def test_a_target_that_is_gone_counts_as_healed(lab: Lab) -> None:
         fault.heal(timeout=5)
     finally:
         lab.power_on(NODE)
+    assert active(lab) == []
+
+
+def test_a_port_is_cut_on_several_nodes_at_once(lab: Lab) -> None:
+    with inject(lab, FaultKind.PORT_CUT, "head", "worker-1", "worker-2") as fault:
+        assert set(fault.acted) == {"head", "worker-1", "worker-2"}
     assert active(lab) == []
 
 

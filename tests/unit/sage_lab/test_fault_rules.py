@@ -50,6 +50,11 @@ def test_loss_is_in_hundredths_of_a_percent() -> None:
     assert "< 50 drop" in rules.lossy("ab", 0.5)
 
 
+def test_a_loss_of_everything_is_no_comparison() -> None:
+    assert "numgen" not in rules.lossy("ab", 100)
+    assert "< 9999 drop" in rules.lossy("ab", 99.99)
+
+
 def test_refusals_may_leave() -> None:
     out = EVERY_TABLE["rejecting"].partition("chain out")[2]
     assert out.index("rst accept") < out.index("reject with tcp reset")

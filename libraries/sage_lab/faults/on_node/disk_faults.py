@@ -8,6 +8,7 @@ import pwd
 from pathlib import Path
 from typing import Any
 
+from sage_lab.faults.on_node.as_user import as_user, said
 from sage_lab.faults.on_node.effect import CannotError, Effect
 from sage_lab.faults.on_node.processes import USER
 
@@ -43,13 +44,25 @@ class FullDisk(Effect):
         self._file.unlink(missing_ok=True)
 
     def effective(self) -> str:
-        """Hardly more than ``leave`` bytes are free."""
+        """Hardly more than ``leave`` bytes are free; when none should be, the cluster's user cannot write more."""
         free = self._free()
-        return f"{free} bytes are free" if free > int(self.plan["leave"]) + _SLACK else ""
+        if free > int(self.plan["leave"]) + _SLACK:
+            return f"{free} bytes are free"
+        code = errno.ENOSPC if self.plan["leave"] else self._write()
+        # Where that user may not write at all, the free bytes have to do.
+        return "" if code in {errno.ENOSPC, errno.EACCES} else f"a write of user {USER} {said(code)}"
 
     def recovered(self) -> str:
         """The file that took it is gone."""
         return f"{self._file} is still there" if self._file.exists() else ""
+
+    def _write(self) -> int:
+        """Write a little more than what may be free, as the cluster's user."""
+        probe = self._file.with_name(f"{self._file.name}-probe")
+        try:
+            return as_user(lambda: probe.write_bytes(bytes(2 * _SLACK)))
+        finally:
+            probe.unlink(missing_ok=True)
 
     def _free(self) -> int:
         disk = os.statvfs(self.plan["directory"])
@@ -87,32 +100,22 @@ class UnwritableDirectory(Effect):
             path.rmdir()
 
     def effective(self) -> str:
-        """The cluster's user cannot make a file there."""
-        return "" if not self._can_write() else f"user {USER} can write into {self.plan['directory']}"
+        """The directory is there, and the cluster's user is refused a file in it."""
+        path = Path(self.plan["directory"])
+        if not path.is_dir():
+            return f"{path} is not there"
+        probe = path / f".sage-fault-{self.fault}"
+        try:
+            code = as_user(probe.touch)
+        finally:
+            probe.unlink(missing_ok=True)
+        return "" if code == errno.EACCES else f"a new file of user {USER} in {path} {said(code)}"
 
     def recovered(self) -> str:
         """The mode is what it was."""
         path = Path(self.plan["directory"])
         mode = path.stat().st_mode & 0o7777 if path.is_dir() else self.plan["mode"]
         return "" if mode == self.plan["mode"] else f"{path} has mode {mode:o}"
-
-    def _can_write(self) -> bool:
-        """Asked as that user, in a process of its own."""
-        probe = Path(self.plan["directory"]) / f".sage-fault-{self.fault}"
-        child = os.fork()
-        if child == 0:
-            code = 1
-            try:
-                user = pwd.getpwnam(USER)
-                os.setgroups([])
-                os.setgid(user.pw_gid)
-                os.setuid(user.pw_uid)
-                probe.touch()
-                probe.unlink()
-                code = 0
-            finally:
-                os._exit(code)
-        return os.waitpid(child, 0)[1] == 0
 
 
 def _grow(descriptor: int, size: int) -> bool:

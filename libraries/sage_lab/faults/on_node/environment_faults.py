@@ -14,7 +14,7 @@ from typing import Any
 from sage_lab.faults.on_node import lease
 from sage_lab.faults.on_node.effect import CannotError, Effect
 from sage_lab.faults.on_node.processes import USER
-from sage_lab.faults.on_node.ssh_faults import listeners
+from sage_lab.faults.on_node.sockets import listeners
 
 STALE = "session_2020-01-01_00-00-00_000000_1"
 LATEST = "session_latest"

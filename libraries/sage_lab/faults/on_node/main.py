@@ -7,13 +7,14 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from sage_lab.faults.on_node import exchange, lease, network_faults, observe
+from sage_lab.faults.on_node import exchange, knocking, lease, network_faults, observe
+from sage_lab.faults.on_node.descriptor_faults import FewDescriptors
 from sage_lab.faults.on_node.disk_faults import FullDisk, UnwritableDirectory
 from sage_lab.faults.on_node.effect import CannotError, Effect
 from sage_lab.faults.on_node.environment_faults import MovedAside, StaleSession, TakenPort, WrongRayVersion
 from sage_lab.faults.on_node.network_faults import Filtered
 from sage_lab.faults.on_node.process_faults import CrashLoop, Signalled
-from sage_lab.faults.on_node.resource_faults import CpuHog, FewDescriptors, MemoryHog
+from sage_lab.faults.on_node.resource_faults import CpuHog, MemoryHog
 from sage_lab.faults.on_node.ssh_faults import ChangedHostKey, FullSshd, NoSshd, StrangeSshd
 
 EFFECTS: dict[str, type[Effect]] = {
@@ -69,6 +70,7 @@ VERBS: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
     "heal": heal,
     "look": look,
     "exchange": exchange.answer,
+    "knock": knocking.answer,
     "observe": observe.observe,
     "try-netem": lambda _: {"refused": network_faults.try_netem()},
 }

@@ -11,7 +11,8 @@ from typing import Any
 
 from sage_lab.faults.on_node import lease, network_faults, processes
 from sage_lab.faults.on_node.environment_faults import STALE
-from sage_lab.faults.on_node.ssh_faults import PORT, listeners
+from sage_lab.faults.on_node.sockets import listeners
+from sage_lab.faults.on_node.ssh_faults import PORT
 
 WATCHED = (
     "/home/sage/.ssh/authorized_keys",

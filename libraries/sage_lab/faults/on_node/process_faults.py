@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from sage_lab.faults.on_node import processes
+from sage_lab.faults.on_node import lease, processes
 from sage_lab.faults.on_node.effect import CannotError, Effect
 
 _LOOK_AGAIN = 0.05
@@ -66,7 +66,9 @@ class CrashLoop(Effect):
             time.sleep(_LOOK_AGAIN)
 
     def effective(self) -> str:
-        """Those that ran at the beginning are gone."""
+        """Somebody kills, and those that ran at the beginning are gone."""
+        if not lease.holder(self.fault):
+            return "nobody kills the new ones"
         left = [pid for pid, start in self.plan["processes"] if processes.state(pid, start)]
         return f"processes {left} still run" if left else ""
 

@@ -1,10 +1,9 @@
-"""Faults of processor, memory and file descriptors."""
+"""Faults of processor and memory."""
 
 from __future__ import annotations
 
+import mmap
 import os
-import pwd
-import resource
 import time
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ from typing import Any
 from sage_lab.faults.on_node import lease, processes
 from sage_lab.faults.on_node.effect import CannotError, Effect
 
-_CHUNK = 1 << 24
+_CHUNK = 1 << 24  # all of its pages are taken at once
 _LOOK_AGAIN = 0.05
 _NO_LIMIT = 1 << 60
 
@@ -53,65 +52,30 @@ class MemoryHog(Effect):
         limit = memory()[1]
         if not limit:
             raise CannotError("this node has no memory limit: a hog would strike the whole machine")
-        return {"bytes": limit * int(self.plan["percent"]) // 100}
+        return {"bytes": limit * int(self.plan["percent"]) // 100, "limit": limit, "killed": killed()}
 
     def hold(self) -> None:
         """Take until it is reached, and again when others give some back."""
-        held: list[bytearray] = []
+        held: list[mmap.mmap] = []
         while True:
             missing = self.plan["bytes"] - memory()[0]
             if missing >= _CHUNK:
-                held.append(bytearray(b"\1") * _CHUNK)
+                held.append(mmap.mmap(-1, _CHUNK, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | mmap.MAP_POPULATE))
             else:
                 time.sleep(_LOOK_AGAIN)
 
     def effective(self) -> str:
-        """So much is in use, by the kernel's own account."""
+        """The hog lives and so much is in use, by the kernel's own account; over the limit, the kernel has killed."""
+        if self.plan["bytes"] > self.plan["limit"]:
+            return "" if killed() > self.plan["killed"] else "the kernel has killed nobody for memory"
+        if not lease.holder(self.fault):
+            return "no hog runs"
         used = memory()[0]
         return "" if used >= self.plan["bytes"] - 2 * _CHUNK else f"{used} of {self.plan['bytes']} bytes are in use"
 
     def recovered(self) -> str:
         """Nobody holds memory for the fault."""
         return "the hog still runs" if lease.holder(self.fault) else ""
-
-
-class FewDescriptors(Effect):
-    """The processes of ``role`` may open no file or connection more than they have open now."""
-
-    def prepare(self) -> dict[str, Any]:
-        """Which processes, and what their limits are."""
-        found = processes.find(self.plan["role"])
-        if not found:
-            raise CannotError(f"no {self.plan['role']} process of user {processes.USER} runs here")
-        limits = [[pid, start, *_limit(pid)] for pid, start in found]
-        return {"processes": limits}
-
-    def begin(self) -> None:
-        """Lower the soft limit to the first number that is free."""
-        for pid, start, _, hard in self.plan["processes"]:
-            if processes.state(pid, start):
-                _set_limit(pid, _first_free(pid), hard)
-
-    def heal(self) -> None:
-        """Give those that still run their limits back."""
-        for pid, start, soft, hard in self.plan["processes"]:
-            if processes.state(pid, start):
-                _set_limit(pid, soft, hard)
-
-    def effective(self) -> str:
-        """The next number is beyond the limit, for all that still run."""
-        free = [pid for pid, soft in self._now() if soft > _first_free(pid)]
-        return f"processes {free} can open more" if free else ""
-
-    def recovered(self) -> str:
-        """The limits are what they were."""
-        now = dict(self._now())
-        low = [pid for pid, _, soft, _ in self.plan["processes"] if now.get(pid, soft) != soft]
-        return f"processes {low} have another limit than before" if low else ""
-
-    def _now(self) -> list[tuple[int, int]]:
-        running = [pid for pid, start, _, _ in self.plan["processes"] if processes.state(pid, start)]
-        return [(pid, _limit(pid)[0]) for pid in running]
 
 
 def memory() -> tuple[int, int]:
@@ -128,33 +92,11 @@ def memory() -> tuple[int, int]:
     return 0, 0
 
 
-def _limit(pid: int) -> tuple[int, int]:
-    """The soft and the hard limit of open files."""
-    for line in Path(f"/proc/{pid}/limits").read_text(encoding="utf-8").splitlines():
-        if line.startswith("Max open files"):
-            soft, hard = (int(word) if word.isdigit() else resource.RLIM_INFINITY for word in line.split()[3:5])
-            return soft, hard
-    raise CannotError(f"process {pid} has no limit of open files")
-
-
-def _set_limit(pid: int, soft: int, hard: int) -> None:
-    """By a child that became the cluster's user: root itself may lack the right where nodes are containers."""
-    child = os.fork()
-    if child == 0:
-        code = 1
-        try:
-            user = pwd.getpwnam(processes.USER)
-            os.setgroups([])
-            os.setresgid(user.pw_gid, user.pw_gid, user.pw_gid)
-            os.setresuid(user.pw_uid, user.pw_uid, user.pw_uid)
-            resource.prlimit(pid, resource.RLIMIT_NOFILE, (soft, hard))
-            code = 0
-        finally:
-            os._exit(code)
-    if os.waitpid(child, 0)[1] != 0 and processes.start_time(pid):
-        raise CannotError(f"the limit of process {pid} cannot be changed")
-
-
-def _first_free(pid: int) -> int:
-    taken = {int(entry.name) for entry in Path(f"/proc/{pid}/fd").iterdir()}
-    return next(number for number in range(len(taken) + 1) if number not in taken)
+def killed() -> int:
+    """How many processes of this node the kernel has killed for memory; 0 when it does not tell."""
+    for path in ("memory/memory.oom_control", "memory.events"):
+        counts = Path("/sys/fs/cgroup") / path
+        if counts.exists():
+            words = counts.read_text(encoding="utf-8").split()
+            return int(words[words.index("oom_kill") + 1]) if "oom_kill" in words else 0
+    return 0

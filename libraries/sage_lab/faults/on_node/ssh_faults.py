@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import shutil
 import signal
@@ -14,8 +13,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from sage_lab.faults.on_node import processes
+from sage_lab.faults.on_node import lease, processes
 from sage_lab.faults.on_node.effect import CannotError, Effect
+from sage_lab.faults.on_node.sockets import listeners
 
 PORT = 22
 SSHD = "/usr/sbin/sshd"
@@ -24,22 +24,6 @@ SETTINGS = Path("/etc/ssh/sshd_config.d")
 _DEADLINE = 5.0
 _POLL = 0.02
 _TAKE_AGAIN = 0.2
-_LISTENS = "0A"
-
-
-def listeners(port: int) -> list[list[int]]:
-    """The processes that listen on a TCP port, as ``[pid, start time]`` each."""
-    sockets = set()
-    for line in Path("/proc/net/tcp").read_text(encoding="utf-8").splitlines()[1:]:
-        words = line.split()
-        if words[3] == _LISTENS and int(words[1].rpartition(":")[2], 16) == port:
-            sockets.add(f"socket:[{words[9]}]")
-    found = []
-    for pid in processes.everyone():
-        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
-            if any(_target(entry) in sockets for entry in Path(f"/proc/{pid}/fd").iterdir()):
-                found.append([pid, processes.start_time(pid)])
-    return sorted(found)
 
 
 def stop_sshd() -> None:
@@ -82,6 +66,11 @@ class NoSshd(Effect):
         """Start it again."""
         start_sshd()
 
+    def effective(self) -> str:
+        """Nobody listens."""
+        running = listeners(PORT)
+        return f"process {running[0][0]} listens for SSH" if running else ""
+
 
 class StrangeSshd(Effect):
     """In the server's place somebody who is ``silent``, who ``reset``s, or who is ``slow`` by ``seconds``."""
@@ -114,6 +103,11 @@ class StrangeSshd(Effect):
     def heal(self) -> None:
         """The holder is gone by now: start the server."""
         start_sshd()
+
+    def effective(self) -> str:
+        """The holder is among those who listen: a child of it may for a moment."""
+        held, running = lease.holder(self.fault), [pid for pid, _ in listeners(PORT)]
+        return "" if held and held[0] in running else f"{running or 'nobody'} listens for SSH"
 
     def _serve_late(self, channel: socket.socket, connection: socket.socket) -> None:
         """Wait, then let OpenSSH serve this one connection."""
@@ -185,6 +179,10 @@ class FullSshd(Effect):
         if there:
             reload_sshd()
 
+    def effective(self) -> str:
+        """Somebody takes the places; whether newcomers are turned away is seen from outside."""
+        return "" if lease.holder(self.fault) else "nobody takes the places of the SSH server"
+
 
 def _connected() -> socket.socket | None:
     """A connection that the SSH server greeted, and so counts; nothing when it turned us away."""
@@ -202,13 +200,6 @@ def _connected() -> socket.socket | None:
 
 def _key_files() -> list[Path]:
     return [HOST_KEY, HOST_KEY.with_name(f"{HOST_KEY.name}.pub")]
-
-
-def _target(entry: Path) -> str:
-    try:
-        return str(entry.readlink())
-    except (FileNotFoundError, ProcessLookupError):
-        return ""
 
 
 def _bound(channel: socket.socket) -> bool:
