@@ -10,6 +10,7 @@ from SageLibrary.evidence import EvidenceListener
 from SageLibrary.keywords.cluster import ClusterKeywords
 from SageLibrary.keywords.configuration import ConfigurationKeywords
 from SageLibrary.keywords.connection import ConnectionKeywords
+from SageLibrary.keywords.deployment import DeploymentKeywords
 from SageLibrary.keywords.expectations import ExpectationKeywords
 from SageLibrary.keywords.faults import FaultKeywords
 from SageLibrary.keywords.interruption import InterruptionKeywords
@@ -50,5 +51,6 @@ class SageLibrary(DynamicCore):  # type: ignore[misc]  # it has no type hints
                 InterruptionKeywords(stage),
                 ConnectionKeywords(stage),
                 ConfigurationKeywords(stage),
+                DeploymentKeywords(stage),
             ]
         )

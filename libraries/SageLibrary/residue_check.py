@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import time
+
 from sage_lab import Lab, LabError
 from sage_lab.faults import Residue, active, compare, heal_all, snapshot
+
+SETTLE_SECONDS = 3.0  # a login that is just ending is not residue
+POLL_SECONDS = 0.2
 
 
 class ResidueCheck:
@@ -31,6 +36,10 @@ class ResidueCheck:
             raise self._unseen
         left = [f"'{fault.kind.value}' on {', '.join(fault.targets)} was not healed" for fault in active(lab)]
         heal_all(lab)
-        before, self._before = self._before, None
-        self._before = snapshot(lab)
-        return left + (compare(before, self._before) if before else [])
+        before, until = self._before, time.monotonic() + SETTLE_SECONDS
+        while True:
+            self._before = snapshot(lab)
+            found = compare(before, self._before) if before else []
+            if not found or time.monotonic() >= until:
+                return left + found
+            time.sleep(POLL_SECONDS)

@@ -2,6 +2,7 @@
 
 from sage_cluster.cluster_manager import ClusterManager
 from sage_cluster.config_manager import ConfigManager
+from sage_cluster.deployment_manager import DeploymentManager
 from sage_cluster.errors import SageError
 from sage_cluster.head_manager import HeadManager
 from sage_cluster.model import ClusterStatus, NodeResult, NodeState, NodeStatus, OperationResult
@@ -11,6 +12,7 @@ __all__ = [
     "ClusterManager",
     "ClusterStatus",
     "ConfigManager",
+    "DeploymentManager",
     "HeadManager",
     "NodeResult",
     "NodeState",

@@ -8,8 +8,11 @@ from collections.abc import Callable
 from typing import Any
 
 from sage_cluster.config_manager import ConfigManager
+from sage_cluster.config_model import parse_worker
+from sage_cluster.deployment_manager import DeploymentManager
 from sage_cluster.errors import SageError
 from sage_cluster.head_manager import HeadManager
+from sage_cluster.membership import Membership
 from sage_cluster.model import ClusterStatus, OperationResult
 from sage_cluster.node_status import ask_all, strangers
 from sage_cluster.operations import Operations
@@ -17,6 +20,7 @@ from sage_cluster.progress import Report, log_progress
 from sage_cluster.ray_node import RayNodes
 from sage_cluster.ssh import SshPool
 from sage_cluster.supervision import Supervision
+from sage_cluster.trouble import JOURNAL_EVENTS, last_troubles
 from sage_cluster.worker_manager import WorkerManager
 
 
@@ -42,6 +46,7 @@ class ClusterManager:
         self.supervision = Supervision(self.config.path)
         self.head = HeadManager(self.config, pool=self._pool, operations=self.operations, report=report)
         self.workers = WorkerManager(self.config, pool=self._pool, operations=self.operations, report=report)
+        self.deployment = DeploymentManager(self.config, pool=self._pool, operations=self.operations, report=report)
 
     def start_cluster(self, wait: float = 0.0) -> OperationResult:
         """Start what does not run yet: the head, then all workers at once, and the supervisor (see ``recovery``).
@@ -83,19 +88,29 @@ class ClusterManager:
             strangers=strangers(rows, [head, *workers]),
             problem=head.problem,
             supervisor=self.supervision.states(),
+            troubles=last_troubles(self.operations.journal(JOURNAL_EVENTS)),
+            warnings=self._warnings(),
             elapsed=time.monotonic() - began,
         )
+
+    def deploy_cluster(self, wait: float = 0.0) -> OperationResult:
+        """Deploy the configured project (``deploy.project``) to the head and all workers at once."""
+        return self.deployment.deploy(wait=wait)
 
     def scale_cluster(self, action: str, address: str, wait: float = 0.0) -> OperationResult:
         """Add or remove the worker "host:port" while the cluster runs. ``action``: "add" or "remove".
 
-        A removed worker is drained first. The configuration changes only when the node joined or left.
+        An added worker gets the configured project first; a removed one is drained first. The configuration changes
+        only when the node joined or left.
         Raises ValueError for another action.
         """
-        actions = {"add": self.workers.add_worker, "remove": self.workers.remove_worker}
+        actions = {"add": self._add_worker, "remove": self.workers.remove_worker}
         if action not in actions:
             raise ValueError(f"scale_cluster: action was {action!r}, should be 'add' or 'remove'")
-        return actions[action](address, wait)
+        result = actions[action](address, wait)
+        if self.supervision.died() and self.config.load().recovery.enabled:
+            self._await_supervisor(self.supervision.begin())
+        return result
 
     def cluster_info(self) -> dict[str, Any]:
         """Where things are: configuration file, head, GCS and dashboard addresses, session, versions, workers."""
@@ -130,6 +145,30 @@ class ClusterManager:
             result = OperationResult(operation, nodes, time.monotonic() - began, error)
             self.operations.record("result", **result.to_dict())
         return result
+
+    def _warnings(self) -> tuple[str, ...]:
+        """What is wrong with the managing itself. While an operation runs, that is its own affair."""
+        if self.operations.current():
+            return ()
+        warnings = []
+        torn = self.operations.torn()
+        if torn:
+            by = f"'{torn['operation']}' of process {torn['pid']}, begun {torn['since']}"
+            warnings.append(f"{by}, did not end: start or stop again")
+        wanted = Membership(self.config.path).wanted() and self.config.load().recovery.enabled
+        if wanted and not self.supervision.is_running():
+            died = self.supervision.died()
+            killed = f" (process {died} was killed)" if died else ""
+            warnings.append(f"no supervisor, though recovery is on{killed}: sage-cluster start begins one")
+        return tuple(warnings)
+
+    def _add_worker(self, address: str, wait: float) -> OperationResult:
+        if not self.config.load().deploy.project:
+            return self.workers.add_worker(address, wait)
+        worker = parse_worker(address)
+        with self.operations.exclusive(f"add worker {worker.host}", wait):
+            deployed = self.deployment.deploy_to_address(worker.host, worker.port)
+            return self.workers.add_worker(address) if deployed.success else deployed
 
     def _start(self) -> list[OperationResult]:
         head = self.head.start()

@@ -42,7 +42,15 @@ cluster:
 
 recovery:
   enabled: true               # "start" begins a supervisor that brings failed nodes back
+  keep_workers: false         # true: workers live on while a dead head is brought back (Ray's RocksDB storage: alpha)
   attempts: 5                 # repairs without success until a node is left to a person
+
+deploy:
+  # project: ~/my-project     # what "sage-cluster deploy" sends: a project's directory, or a wheel
+  # wheels: ~/wheels          # a directory with all wheels that it needs; then no package index is asked
+  # exclude: ["*.bin"]        # what stays here beside what git ignores, secrets, caches and data
+  keep: 3                     # releases that each node keeps, for rollback
+  timeout: 300                # per node
 
 # The workers: text such as "host1:22,host2:2222", or a list of {host, port}.
 workers_ssh_hosts: []

@@ -63,6 +63,11 @@ Arguments = Annotated[
     Field(description="a list of texts, each one argument of ray start"),
 ]
 
+Patterns = Annotated[
+    tuple[Annotated[str, Field(description="text")], ...],
+    Field(description="a list of patterns as in .gitignore"),
+]
+
 
 class _Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="allow")
@@ -135,6 +140,7 @@ class RecoveryConfig(_Section):
     """The supervisor: whether `start` begins it, what it calls trouble, and how it repairs. Times in seconds."""
 
     enabled: Switch = True
+    keep_workers: Switch = False
     beat: Seconds = 1.0
     suspect_after: Seconds = 2.5
     silent_after: Seconds = 4.0
@@ -143,6 +149,17 @@ class RecoveryConfig(_Section):
     backoff: Seconds = 2.0
     backoff_limit: Seconds = 60.0
     stable_after: Seconds = 60.0
+
+
+class DeployConfig(_Section):
+    """What `deploy` sends to the nodes: paths on this machine; how many releases a node keeps; seconds per node."""
+
+    project: OptionalLocalPath = None
+    wheels: OptionalLocalPath = None
+    cache: LocalPath = Field(default="~/.cache/sage-cluster", validate_default=True, description="a path")
+    exclude: Patterns = ()
+    keep: Count = 3
+    timeout: Seconds = 300.0
 
 
 class DaemonConfig(_Section):
@@ -181,6 +198,7 @@ class Config(_Section):
     remote: Annotated[RemoteConfig, BeforeValidator(_section)] = RemoteConfig()
     cluster: Annotated[ClusterConfig, BeforeValidator(_section)] = ClusterConfig()
     recovery: Annotated[RecoveryConfig, BeforeValidator(_section)] = RecoveryConfig()
+    deploy: Annotated[DeployConfig, BeforeValidator(_section)] = DeployConfig()
     daemon: Annotated[DaemonConfig, BeforeValidator(_section)] = DaemonConfig()
     output: Annotated[OutputConfig, BeforeValidator(_section)] = OutputConfig()
     monitor: Annotated[MonitorConfig, BeforeValidator(_section)] = MonitorConfig()

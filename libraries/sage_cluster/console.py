@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import threading
 import time
+from collections.abc import Mapping
+from datetime import datetime
 from types import TracebackType
 from typing import Any, Self
 
@@ -15,6 +17,7 @@ from rich.table import Table
 from rich.text import Text
 
 from sage_cluster.model import ClusterStatus, NodeState, NodeStatus, OperationResult
+from sage_cluster.trouble import Trouble
 
 COLOURS = {
     NodeState.RUNNING: "green",
@@ -99,6 +102,35 @@ def status_table(nodes: tuple[NodeStatus, ...], supervisor: dict[str, dict[str, 
     return table
 
 
+def trouble_table(troubles: Mapping[str, Trouble]) -> Table:
+    """One row per node that had a trouble: the last one, with its times of day here and how long it took."""
+    table = Table("NODE", "LAST TROUBLE", "NOTICED", "DECIDED", "REPAIRED", "TOOK", box=None, pad_edge=False)
+    for name, trouble in troubles.items():
+        end = _time_of_day(trouble.repaired)
+        if trouble.quarantined and not trouble.over:
+            end = "gave up"
+        elif trouble.over and not trouble.repaired:
+            end = f"over {_time_of_day(trouble.over)}"
+        table.add_row(
+            Text(name),
+            Text(trouble.reason),
+            _time_of_day(trouble.noticed),
+            " ".join(filter(None, (_time_of_day(trouble.decided), trouble.action))) or "-",
+            end or "-",
+            "-" if trouble.seconds is None else f"{trouble.seconds:.1f} s",
+        )
+    return table
+
+
+def _time_of_day(text: str) -> str:
+    """A journal's time on this machine's clock; with the date when that is not today's."""
+    if not text:
+        return ""
+    moment = datetime.fromisoformat(text).astimezone()
+    today = datetime.now().astimezone().date()
+    return moment.strftime("%H:%M:%S" if moment.date() == today else "%Y-%m-%d %H:%M:%S")
+
+
 def print_result(console: Console, result: OperationResult) -> None:
     """The table, what failed in full, and the verdict."""
     if result.nodes:
@@ -115,6 +147,10 @@ def print_status(console: Console, status: ClusterStatus) -> None:
     for name, said in status.supervisor.items():
         if said["reason"]:
             console.print(Text(f"{name}: {said['state']}: {said['reason']}", "yellow"), soft_wrap=True)
+    if status.troubles:
+        console.print(trouble_table(status.troubles))
+    for warning in status.warnings:
+        console.print(Text(warning, "yellow"), soft_wrap=True)
     for node in status.nodes:
         if node.problem:
             console.print(Text(node.problem, "red"), soft_wrap=True)

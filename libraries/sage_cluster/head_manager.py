@@ -7,14 +7,14 @@ from collections.abc import Callable
 from typing import Any
 
 from sage_cluster.config_manager import ConfigManager
-from sage_cluster.errors import NodeError
+from sage_cluster.errors import NodeError, RayStartError
 from sage_cluster.membership import Membership
 from sage_cluster.model import NodeStatus, OperationResult
 from sage_cluster.node_status import head_status, probe_or_error
 from sage_cluster.node_work import on_all, start_with_retry
 from sage_cluster.operations import Operations
 from sage_cluster.progress import Report, log_progress
-from sage_cluster.ray_node import RayNodes, head_node
+from sage_cluster.ray_node import RayNode, RayNodes, head_node
 from sage_cluster.ssh import SshPool
 
 FOLLOW_SECONDS = 24 * 3600.0
@@ -38,13 +38,15 @@ class HeadManager:
         self._report = report
         self._membership = Membership(self._config.path)
 
-    def start(self, wait: float = 0.0, *, fence: bool = False) -> OperationResult:
+    def start(self, wait: float = 0.0, *, fence: bool = False, recover: bool = False) -> OperationResult:
         """Start the head unless it runs, with its dashboard, and return when Ray calls it ALIVE.
 
-        With ``fence`` what runs there is ended first. ``wait``: seconds to wait for another operation to end.
+        With ``fence`` what runs there is ended first. A new head knows no worker; one that is to ``recover`` goes on
+        with the workers of the head that died, where ``recovery.keep_workers`` kept what is needed for it.
+        ``wait``: seconds to wait for another operation to end.
         Raises ClusterBusyError, ConfigError.
         """
-        return self._operate("start head", wait, lambda: self._start(fence), "starting", "running")
+        return self._operate("start head", wait, lambda: self._start(fence, recover), "starting", "running")
 
     def stop(self, force: bool = False, wait: float = 0.0) -> OperationResult:
         """Stop the head and prove that none of its processes is left; by ``force`` without asking first."""
@@ -55,7 +57,7 @@ class HeadManager:
 
         def restart() -> dict[str, Any]:
             self._stop(force=False)
-            return self._start(fence=False)
+            return self._start()
 
         return self._operate("restart head", wait, restart, "restarting", "running")
 
@@ -95,42 +97,55 @@ class HeadManager:
             nodes = on_all([head], lambda _: work(), doing=doing, done=done, limit=1, report=self._report)
         return OperationResult(operation, nodes, time.monotonic() - began)
 
-    def _start(self, fence: bool) -> dict[str, Any]:
+    def _start(self, fence: bool = False, recover: bool = False) -> dict[str, Any]:
         config = self._config.load()
         head = head_node(config)
         deadline = time.monotonic() + config.cluster.start_timeout
-        answer = start_with_retry(
-            self._nodes,
-            head,
-            session="",
-            fence=fence,
-            deadline=deadline,
-            report=self._report,
-            record=self._operations.record,
-        )
-        await_alive = (answer["node_id"],)
-        left = max(1.0, deadline - time.monotonic())
-        rows = self._nodes.ray_view(head, address=answer["address"], await_alive=await_alive, timeout=left)
-        if answer["node_id"] not in {row["node_id"] for row in rows if row["state"] == "ALIVE"}:
+        answer = self._start_ray(head, fence, recover and config.recovery.keep_workers, deadline)
+        if answer["node_id"] not in {row["node_id"] for row in answer.pop("nodes") if row["state"] == "ALIVE"}:
             raise NodeError("the head started, but Ray does not call it ALIVE", where=head.name)
-        if head.spec["dashboard"]:
-            answer["dashboard"] = self._ask_dashboard(answer["address"])["url"]
+        dashboard = answer.pop("dashboard")
+        if dashboard:
+            answer["dashboard"] = _checked(head, dashboard)["url"]
         self._membership.want([head.name])
         return answer
 
+    def _start_ray(self, head: RayNode, fence: bool, recover: bool, deadline: float) -> dict[str, Any]:
+        try:
+            return start_with_retry(
+                self._nodes,
+                head,
+                session="",
+                fence=fence,
+                recover=recover,
+                deadline=deadline,
+                report=self._report,
+                record=self._operations.record,
+            )
+        except RayStartError as error:
+            if not recover:
+                raise
+            # What the dead GCS left may be what this one cannot bear: better a head without its workers than none.
+            self._operations.record("storage given up", node=head.name, error=str(error))
+            return self._start_ray(head, fence, False, time.monotonic() + self._config.load().cluster.start_timeout)
+
     def _ask_dashboard(self, address: str) -> dict[str, Any]:
         head = head_node(self._config.load())
-        answer = self._nodes.dashboard(head, address=address)
-        if "problem" in answer:
-            raise NodeError(
-                f"the dashboard at {answer['url']} does not answer: {answer['problem']}",
-                where=head.name,
-                fix="look into dashboard.log: sage-cluster head logs --log dashboard.log",
-            )
-        return answer
+        return _checked(head, self._nodes.dashboard(head, address=address))
 
     def _stop(self, force: bool) -> dict[str, Any]:
         config = self._config.load()
         head = head_node(config)
         self._membership.unwant([head.name])
         return self._nodes.stop(head, grace=0.0 if force else config.cluster.stop_timeout)
+
+
+def _checked(head: RayNode, dashboard: dict[str, Any]) -> dict[str, Any]:
+    """The dashboard's answer. Raises NodeError when it is a problem."""
+    if "problem" in dashboard:
+        raise NodeError(
+            f"the dashboard at {dashboard['url']} does not answer: {dashboard['problem']}",
+            where=head.name,
+            fix="look into dashboard.log: sage-cluster head logs --log dashboard.log",
+        )
+    return dashboard

@@ -3,8 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+import os
+import time
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import NamedTuple
+
+
+class Start(NamedTuple):
+    """Who wanted a node last, and when on the monotonic clock, in seconds."""
+
+    pid: int
+    at: float
 
 
 class Membership:
@@ -15,20 +25,29 @@ class Membership:
 
     def wanted(self) -> frozenset[str]:
         """The names; none before the first start."""
+        return frozenset(self.starts())
+
+    def starts(self) -> dict[str, Start]:
+        """The wanted nodes with their last start, by name."""
         try:
-            return frozenset(json.loads(self._path.read_text(encoding="utf-8")))
+            known = json.loads(self._path.read_text(encoding="utf-8"))
         except FileNotFoundError:
-            return frozenset()
+            return {}
+        if isinstance(known, list):  # as it was written before starts were kept
+            return dict.fromkeys(known, Start(0, 0.0))
+        return {name: Start(*start) for name, start in known.items()}
 
     def want(self, names: Iterable[str]) -> None:
         """These nodes are to run from now on."""
-        self._write(self.wanted() | set(names))
+        start = Start(os.getpid(), time.monotonic())
+        self._write({**self.starts(), **dict.fromkeys(names, start)})
 
     def unwant(self, names: Iterable[str]) -> None:
         """These nodes are not to run any more."""
-        self._write(self.wanted() - set(names))
+        gone = set(names)
+        self._write({name: start for name, start in self.starts().items() if name not in gone})
 
-    def _write(self, names: Iterable[str]) -> None:
+    def _write(self, starts: Mapping[str, Start]) -> None:
         fresh = self._path.with_suffix(".new")
-        fresh.write_text(json.dumps(sorted(names)), encoding="utf-8")
+        fresh.write_text(json.dumps(starts, sort_keys=True), encoding="utf-8")
         fresh.replace(self._path)

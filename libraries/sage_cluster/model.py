@@ -6,6 +6,8 @@ from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from sage_cluster.trouble import Trouble
+
 
 class NodeState(StrEnum):
     """What a node is, from Ray's own view and the node's own view together."""
@@ -45,7 +47,9 @@ class ClusterStatus:
     """The whole cluster in one pass; ``elapsed`` in seconds.
 
     ``strangers`` are the names or addresses of nodes that Ray calls ALIVE and the configuration does not know.
-    ``supervisor`` has what the supervisor thinks of each node (``state``, ``reason``); empty without one.
+    ``supervisor`` has what the supervisor thinks of each node (``state``, ``reason``, and ``tried``, the repairs since
+    it ran well); empty without one. ``troubles`` has the last trouble of each node that had one. ``warnings`` say what
+    a person should know though no node shows it: a torn operation, a supervisor that is missing.
     ``problem`` says why Ray itself could not be asked, when it could not.
     """
 
@@ -55,6 +59,8 @@ class ClusterStatus:
     problem: str = ""
     elapsed: float = 0.0
     supervisor: dict[str, dict[str, Any]] = field(default_factory=dict)
+    troubles: dict[str, Trouble] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
 
     @property
     def head_running(self) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -10,6 +11,7 @@ from typing import Any
 from sage_cluster.config_model import RecoveryConfig
 
 BUSY_FACTOR = 5
+REJOIN_SECONDS = 30.0  # how long a kept worker may take to come back to Ray's view after its head
 STEADY_SECONDS = 2.0  # how long Ray's view must contradict the node's own before it is believed
 
 
@@ -49,7 +51,14 @@ class NodeRecord:
     running_since: float | None = None
     attempts: int = 0
     next_attempt: float = 0.0
+    rejoin_by: float = 0.0  # until then a kept worker may be missing in Ray's view: its head was away
     tried: list[str] = field(default_factory=list)
+    respawns: int = 0  # of its dashboard
+    next_respawn: float = 0.0
+
+    def is_new(self, now: float, settings: RecoveryConfig) -> bool:
+        """Whether nothing can be said of it yet: it was never heard, and is not late."""
+        return self.state is None and self.beat is None and now - self.known_since <= settings.suspect_after
 
     def take_in(self, heard: dict[str, Any], now: float) -> None:
         """Keep what the node's watcher heard."""
@@ -71,7 +80,7 @@ class Verdict:
     repair: Repair = Repair.NONE
 
 
-def judge(  # noqa: PLR0911 - one way out per cause, in order of weight
+def judge(  # noqa: PLR0911, PLR0912 - one way out per cause, in order of weight
     record: NodeRecord, ray: Mapping[str, str] | None, now: float, settings: RecoveryConfig
 ) -> Verdict:
     """Fuse the signals. ``ray``: Ray's states by node id, None while Ray cannot be asked."""
@@ -85,10 +94,13 @@ def judge(  # noqa: PLR0911 - one way out per cause, in order of weight
         return Verdict(Health.LOST, "its GCS ended", Repair.START)
     if "raylet" not in beat["running"]:
         return Verdict(Health.LOST, "its raylet ended", Repair.START)
+    rejoining = now < record.rejoin_by
     hung = [role for role in beat["stopped"] if role in ("raylet", "gcs")]
     if hung or beat["health"] == "hung":
         what = f"its {' and '.join(hung) or 'raylet'} hangs"
         # A stopped process is certain. An agent that answers late may only be busy, and a fence ends running work.
+        if rejoining and not hung:
+            return Verdict(Health.SUSPECT, f"{what}: it is looking for its head")
         patience = settings.hung_after if hung else BUSY_FACTOR * settings.hung_after
         if record.trouble_since is None or now - record.trouble_since < patience:
             return Verdict(Health.SUSPECT, what)
@@ -98,6 +110,8 @@ def judge(  # noqa: PLR0911 - one way out per cause, in order of weight
         return Verdict(record.state, record.reason)  # it has only just joined
     if ray_state != "ALIVE":
         what = f"its raylet runs, but Ray calls it {ray_state}"
+        if rejoining:
+            return Verdict(Health.SUSPECT, f"{what}: it is looking for its head")
         if record.trouble_since is None or now - record.trouble_since < STEADY_SECONDS:
             return Verdict(Health.SUSPECT, what)
         return Verdict(Health.LOST, what, Repair.FENCE)
@@ -116,3 +130,9 @@ def _of_silence(record: NodeRecord, ray: Mapping[str, str] | None, silence: floa
     if silence < settings.silent_after:
         return Verdict(Health.SUSPECT, f"no beat for {silence:.1f} s{error}")
     return Verdict(Health.LOST, f"silent{error}")
+
+
+def backoff(attempt: int, settings: RecoveryConfig) -> float:
+    """How long to wait after an attempt, counted from 1, before the next; seconds, with jitter."""
+    delay = min(settings.backoff * 2.0 ** (attempt - 1), settings.backoff_limit)
+    return delay * random.uniform(0.5, 1.5)  # noqa: S311 - jitter, no secret

@@ -18,7 +18,7 @@ Signal = Callable[[str, dict[str, Any]], None]
 
 READ_SECONDS = 0.2
 RETRY_SECONDS = 1.0
-SSHD_SECONDS = 10.0
+SSHD_SECONDS = 2.0
 SSHD_TIMEOUT = 2.0
 
 
@@ -51,6 +51,7 @@ class NodeWatcher(threading.Thread):
                 refused = isinstance(error, ConnectionRefusedByHostError)
                 self._signal(self._node.name, {"contact_error": str(error), "sshd_refuses": refused})
             else:
+                self._signal(self._node.name, {"sshd_refuses": False})  # it has just let us in
                 try:
                     self._listen(stream)
                 except SageError as error:

@@ -54,6 +54,7 @@ def start_with_retry(
     *,
     session: str,
     fence: bool = False,
+    recover: bool = False,
     deadline: float,
     report: Report,
     record: Callable[..., None],
@@ -66,7 +67,8 @@ def start_with_retry(
     attempt = 1
     while True:
         try:
-            return nodes.start(node, session=session, fence=fence, timeout=max(1.0, deadline - time.monotonic()))
+            left = max(1.0, deadline - time.monotonic())
+            return nodes.start(node, session=session, fence=fence, recover=recover, timeout=left)
         except RayStartError as error:
             if attempt == START_ATTEMPTS or time.monotonic() >= deadline:
                 raise

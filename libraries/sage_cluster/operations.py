@@ -19,6 +19,7 @@ from sage_cluster.errors import ClusterBusyError, SageError
 
 POLL_SECONDS = 0.1
 JOURNAL_BYTES = 5_000_000
+BLOCK_BYTES = 65536
 
 
 class Operations:
@@ -38,6 +39,7 @@ class Operations:
 
         Within it the same thread may begin operations that are part of it. Another caller's operation is waited for
         up to ``wait`` seconds. Raises ClusterBusyError, saying which it is, by which process and since when.
+        An operation that was torn, because its process was killed, is told to the journal first.
         """
         thread = threading.get_ident()
         if thread in self._insiders:
@@ -49,9 +51,11 @@ class Operations:
                 if time.monotonic() >= deadline:
                     raise self._busy(operation, file)
                 time.sleep(POLL_SECONDS)
+            self._tell_torn(_holder_in(file))
             holder = {
                 "operation": operation,
                 "pid": os.getpid(),
+                "start": _start_time(os.getpid()),
                 "host": socket.gethostname(),
                 "since": _now(),
             }
@@ -80,11 +84,13 @@ class Operations:
 
     def current(self) -> dict[str, Any] | None:
         """Who operates now: ``operation``, ``pid``, ``host``, ``since``; None when nobody does. Takes no lock."""
-        try:
-            holder: dict[str, Any] = json.loads(self._lock_path.read_text(encoding="utf-8"))
-        except (FileNotFoundError, ValueError):
-            return None
-        return holder if Path(f"/proc/{holder['pid']}").exists() else None
+        holder = self._holder()
+        return holder if holder and _start_time(holder["pid"]) == holder["start"] else None
+
+    def torn(self) -> dict[str, Any] | None:
+        """The last operation, as in `current`, when its process ended before it did; None once another began."""
+        holder = self._holder()
+        return holder if holder and _start_time(holder["pid"]) != holder["start"] else None
 
     def record(self, event: str, **details: Any) -> None:  # noqa: ANN401
         """Append one event to the journal: wall and monotonic time, process, and the details."""
@@ -104,13 +110,24 @@ class Operations:
         if not self.journal_path.exists():
             return []
         events = []
-        lines = self.journal_path.read_text(encoding="utf-8").splitlines()
-        for line in lines[max(0, len(lines) - last) :]:
+        for line in _last_lines(self.journal_path, last):
             try:
                 events.append(json.loads(line))
             except ValueError:
                 continue
         return events
+
+    def _holder(self) -> dict[str, Any] | None:
+        try:
+            with self._lock_path.open(encoding="utf-8") as file:
+                return _holder_in(file)
+        except FileNotFoundError:
+            return None
+
+    def _tell_torn(self, holder: dict[str, Any] | None) -> None:
+        if holder:
+            reason = f"an operation of process {holder['pid']} did not end"
+            self.record("torn", operation=holder["operation"], since=holder["since"], reason=reason)
 
     def _open_lock(self) -> TextIOWrapper:
         try:
@@ -124,12 +141,10 @@ class Operations:
             ) from error
 
     def _busy(self, operation: str, file: TextIOWrapper) -> ClusterBusyError:
-        file.seek(0)
-        try:
-            holder = json.loads(file.read())
+        holder = _holder_in(file)
+        by = "another operation that is just beginning or ending"
+        if holder:
             by = f"'{holder['operation']}' by process {holder['pid']} on {holder['host']} since {holder['since']}"
-        except (ValueError, KeyError):
-            by = "another operation that is just beginning or ending"
         return ClusterBusyError(
             f"cannot {operation}: the cluster is busy with {by}",
             where=str(self._lock_path),
@@ -143,6 +158,39 @@ def _try_lock(file: TextIOWrapper) -> bool:
     except BlockingIOError:
         return False
     return True
+
+
+def _holder_in(file: TextIOWrapper) -> dict[str, Any] | None:
+    """What the lock's file says; None while an operation is just beginning or ending, or none was torn."""
+    file.seek(0)
+    try:
+        holder: dict[str, Any] = json.loads(file.read())
+    except ValueError:
+        return None
+    return holder
+
+
+def _start_time(pid: int) -> int:
+    """When a process started, in clock ticks since boot: another one with its pid is not the one. 0: there is none."""
+    try:
+        text = Path(f"/proc/{pid}/stat").read_text(errors="replace")
+    except OSError:
+        return 0
+    return int(text.rpartition(")")[2].split()[19])
+
+
+def _last_lines(path: Path, count: int) -> list[bytes]:
+    """The last lines of a file, of which only the end is read."""
+    text = b""
+    with path.open("rb") as file:
+        at = file.seek(0, os.SEEK_END)
+        while at and text.count(b"\n") <= count:
+            size = min(at, BLOCK_BYTES)
+            at -= size
+            file.seek(at)
+            text = file.read(size) + text
+    lines = text.splitlines()
+    return lines[max(0, len(lines) - count) :]
 
 
 def _now() -> str:

@@ -1,7 +1,6 @@
 """The one place that knows how Ray is started, found, probed and stopped on a node.
 
-The work is done by the modules of `sage_cluster.on_node`: their source goes to the node's Python on standard input,
-so nothing is installed there, and the answer comes back as one line of JSON.
+The work is done there by `sage_cluster.node_program`; the answer comes back as one line of JSON.
 """
 
 from __future__ import annotations
@@ -10,50 +9,18 @@ import json
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import cache
-from importlib.resources import files
 from typing import Any
 
 from sage_cluster.config_model import Config, Worker
 from sage_cluster.errors import CommandTimeoutError, NodeError, RayStartError
+from sage_cluster.node_program import ANSWER, READ_PROGRAM, program
 from sage_cluster.ssh import SshPool
 from sage_cluster.ssh_connection import SshStream, Target
 
-MODULES = (
-    "sessions",
-    "environment",
-    "ports",
-    "http_get",
-    "stop",
-    "start",
-    "ray_view",
-    "probe",
-    "logs",
-    "watch",
-    "main",
-)
-ANSWER = "sage-cluster-answer:"
 PROBE_SECONDS = 15.0
 DASHBOARD_SECONDS = 10.0
 KEPT_LOGS = 5
-READ_PROGRAM = """
-import os, sys
-size, program = int(sys.argv.pop(1)), b""
-while len(program) < size:
-    program += os.read(0, size - len(program))
-exec(program)
-"""
-"""Reads the program from standard input and leaves the rest of it to the program."""
-LOADER = """
-import sys, types
-for name in ("sage_cluster", "sage_cluster.on_node"):
-    sys.modules[name] = types.ModuleType(name)
-    sys.modules[name].__path__ = []
-for name, source in {sources!r}:
-    module = sys.modules[name] = types.ModuleType(name)
-    exec(compile(source, name, "exec"), module.__dict__)
-print({answer!r} + sys.modules["sage_cluster.on_node.main"].run(sys.argv[1], sys.argv[2]))
-"""
+SAGE_HOME = "~/.sage"
 
 
 @dataclass(frozen=True)
@@ -72,14 +39,18 @@ class RayNodes:
     def __init__(self, pool: SshPool) -> None:
         self._pool = pool
 
-    def start(self, node: RayNode, *, session: str, fence: bool, timeout: float) -> dict[str, Any]:
+    def start(
+        self, node: RayNode, *, session: str, fence: bool, timeout: float, recover: bool = False
+    ) -> dict[str, Any]:
         """Start Ray there within ``timeout`` seconds, unless it runs in this ``session`` (any, when empty) already.
 
-        With ``fence`` what runs there is ended first. The answer is that of `sage_cluster.on_node.start.start`.
+        With ``fence`` what runs there is ended first; a head may ``recover`` the tables that its GCS left on disk.
+        The answer is that of `sage_cluster.on_node.start.start`, for a head of `sage_cluster.on_node.head.start_head`.
         """
         address = self._pool.connection(node.target).peer_address
-        spec = {"session": session, "fence": fence, "timeout": timeout, "ssh_address": address}
-        return self._ask(node, "start", spec, timeout + PROBE_SECONDS)
+        spec = {"session": session, "fence": fence, "timeout": timeout, "ssh_address": address, "recover": recover}
+        command = "start_head" if node.role == "head" else "start"
+        return self._ask(node, command, spec, timeout + 3 * PROBE_SECONDS)
 
     def stop(self, node: RayNode, *, grace: float) -> dict[str, Any]:
         """Stop Ray there: ``grace`` seconds to end by itself, then by force. NodeError when a process survives."""
@@ -168,14 +139,6 @@ class RayNodes:
         )
 
 
-@cache
-def program() -> str:
-    """The node-side modules as one Python program."""
-    package = files("sage_cluster.on_node")
-    sources = [(f"sage_cluster.on_node.{name}", package.joinpath(f"{name}.py").read_text("utf-8")) for name in MODULES]
-    return LOADER.format(sources=sources, answer=ANSWER)
-
-
 def head_node(config: Config) -> RayNode:
     """The head as configured."""
     head = config.head
@@ -183,12 +146,14 @@ def head_node(config: Config) -> RayNode:
         **_shared(config),
         **_environment(head.ray_command, head.python_path, head.conda_env),
         "role": "head",
+        "sage_home": head.sage_home or SAGE_HOME,
         "name": head.host,
         "temp_dir": head.temp_dir,
         "log_dir": head.log_dir,
         "num_cpus": head.num_cpus,
         "object_store_memory": head.object_store_memory,
         "ray_args": list(head.ray_args),
+        "gcs_storage": config.recovery.keep_workers,
     }
     return RayNode(head.host, "head", Target(head.host, head.ssh_port), spec)
 
@@ -205,6 +170,7 @@ def worker_node(config: Config, worker: Worker) -> RayNode:
         **_shared(config),
         **_environment(remote.ray_command, remote.python_path, remote.conda_env),
         "role": "worker",
+        "sage_home": remote.sage_home or SAGE_HOME,
         "name": name,
         "temp_dir": settings.temp_dir,
         "log_dir": settings.log_dir,

@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from sage_cluster.config_manager import ConfigManager
 from sage_cluster.errors import ClusterBusyError, SageError
@@ -81,10 +81,10 @@ class Repairer:
         began = time.monotonic()
         results: list[OperationResult] = []
         if head in due:
-            results.append(self._head.start(fence=due[head] is Repair.FENCE))
+            results.append(self._head.start(fence=due[head] is Repair.FENCE, recover=True))
             workers = [name for name in self._workers.list_workers() if name in self._membership.wanted()]
             if results[0].success and workers:
-                results.append(self._workers.start_workers(workers))
+                results.append(self._rejoin(workers))
         else:
             for fence in (False, True):
                 names = [name for name, how in due.items() if (how is Repair.FENCE) is fence]
@@ -92,12 +92,24 @@ class Repairer:
                     results.append(self._workers.start_workers(names, fence=fence))
         return self._record(due, results, time.monotonic() - began)
 
+    def _rejoin(self, workers: list[str]) -> OperationResult:
+        """Bring the workers to the new head: those whose raylets do not find it by themselves are started again."""
+        result = self._workers.start_workers(workers)
+        late = [node.name for node in result.failed if node.details.get("already_running")]
+        if not late:
+            return result
+        fenced = self._workers.start_workers(late, fence=True)
+        in_time = tuple(node for node in result.nodes if node.name not in late)
+        return replace(result, nodes=(*in_time, *fenced.nodes), error=result.error or fenced.error)
+
     def _record(self, due: dict[str, Repair], results: list[OperationResult], seconds: float) -> dict[str, str]:
         said = {name: result.error for result in results for name in due if result.error}
         for result in results:
             for node in result.nodes:
                 said[node.name] = "started" if node.success else node.error
                 event = "repaired" if node.success else "repair failed"
+                if node.name not in due and node.details.get("already_running"):
+                    event = "kept"
                 action = due[node.name].value if node.name in due else "rejoin"
                 details = {} if node.success else {"error": node.error}
                 self._operations.record(event, node=node.name, action=action, seconds=round(seconds, 3), **details)

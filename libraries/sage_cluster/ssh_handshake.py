@@ -21,7 +21,7 @@ from sage_cluster.errors import (
 from sage_cluster.host_keys import check_host_key, load_known_hosts, preferred_key_types
 from sage_cluster.ssh_connection import SshConnection, Target
 
-KEEPALIVE_SECONDS = 15
+KEEPALIVE_SECONDS = 5
 # paramiko would print what becomes one of our errors anyway.
 logging.getLogger("paramiko").addHandler(logging.NullHandler())
 UNREACHABLE = {errno.EHOSTUNREACH, errno.ENETUNREACH, errno.ETIMEDOUT, errno.EHOSTDOWN}

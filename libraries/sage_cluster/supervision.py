@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from sage_cluster.config_manager import ConfigManager
 from sage_cluster.errors import SageError
@@ -18,6 +18,7 @@ from sage_cluster.supervisor import Supervisor
 
 START_SECONDS = 15.0
 STOP_SECONDS = 15.0
+ASKED_SECONDS = 1.0
 POLL_SECONDS = 0.05
 
 
@@ -36,14 +37,7 @@ class Supervision:
         Raises SageError when another process supervises this cluster.
         """
         with self._lock_path.open("a+", encoding="utf-8") as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError as error:
-                raise SageError(
-                    f"process {self._pid()} supervises this cluster already",
-                    where=str(self._config_path),
-                    fix="leave it to that one, or stop the cluster first",
-                ) from error
+            self._take(lock)
             lock.truncate(0)
             lock.write(str(os.getpid()))
             lock.flush()
@@ -54,6 +48,7 @@ class Supervision:
                 supervisor.run()
             finally:
                 self._state_path.unlink(missing_ok=True)
+                lock.truncate(0)
 
     def is_running(self) -> bool:
         """Whether a process supervises this cluster now."""
@@ -65,6 +60,14 @@ class Supervision:
         except BlockingIOError:
             return True
         return False
+
+    def died(self) -> int:
+        """The pid of a supervisor that was killed: it did not end as it should, and no other has begun. 0: none."""
+        try:
+            pid = int(self._lock_path.read_text(encoding="utf-8") or 0)
+        except (FileNotFoundError, ValueError):
+            return 0
+        return 0 if self.is_running() else pid
 
     def begin(self) -> subprocess.Popen[bytes] | None:
         """Start a process that supervises, detached from this one; None when one runs already."""
@@ -117,8 +120,33 @@ class Supervision:
             return {}
         return states
 
+    def _take(self, lock: TextIO) -> None:
+        """Take the lock. Who only asks whether it is taken holds it for a moment too, and is waited for."""
+        deadline = time.monotonic() + ASKED_SECONDS
+        while True:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                if time.monotonic() >= deadline:
+                    raise SageError(
+                        f"process {self._pid()} supervises this cluster already",
+                        where=str(self._config_path),
+                        fix="leave it to that one, or stop the cluster first",
+                    ) from error
+                time.sleep(POLL_SECONDS)
+            else:
+                return
+
     def _pid(self) -> int:
-        return int(self._lock_path.read_text(encoding="utf-8"))
+        """The pid of the supervisor that holds the lock; one that has only just taken it is waited for."""
+        deadline = time.monotonic() + ASKED_SECONDS
+        while not (said := self._lock_path.read_text(encoding="utf-8")):
+            if time.monotonic() >= deadline:
+                raise SageError(
+                    "a process holds the supervisor's lock and does not say who it is", where=str(self._lock_path)
+                )
+            time.sleep(POLL_SECONDS)
+        return int(said)
 
     def _publish(self, states: dict[str, dict[str, Any]]) -> None:
         if not self._state_path.parent.is_dir():

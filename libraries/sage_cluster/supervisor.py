@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import queue
-import random
 import threading
 import time
 from collections.abc import Callable
@@ -14,8 +13,8 @@ from typing import Any
 from sage_cluster.config_manager import ConfigManager
 from sage_cluster.config_model import RecoveryConfig
 from sage_cluster.errors import ConfigError
-from sage_cluster.membership import Membership
-from sage_cluster.node_health import Health, NodeRecord, Repair, Verdict, judge
+from sage_cluster.membership import Membership, Start
+from sage_cluster.node_health import REJOIN_SECONDS, Health, NodeRecord, Repair, Verdict, backoff, judge
 from sage_cluster.node_watcher import NodeWatcher
 from sage_cluster.operations import Operations
 from sage_cluster.ray_node import RayNode, RayNodes, head_node, worker_nodes
@@ -45,7 +44,9 @@ class Supervisor:
         self._records: dict[str, NodeRecord] = {}
         self._watchers: dict[str, NodeWatcher] = {}
         self._executor = ThreadPoolExecutor(max_workers=REPAIRS_AT_ONCE, thread_name_prefix="repair")
-        self._repairs: list[tuple[tuple[str, ...], Future[Outcome]]] = []
+        self._repairs: list[tuple[dict[str, Repair], Future[Outcome]]] = []
+        self._starts: dict[str, Start] = {}
+        self._refused = ""
         self._ended = threading.Event()
 
     def stop(self) -> None:
@@ -56,15 +57,16 @@ class Supervisor:
         """Supervise until `stop`, or until the configuration is gone."""
         self._operations.record("supervisor started")
         settings = self._config_manager.load().recovery
-        looked = 0.0
+        looked, was_busy = 0.0, False
         while not self._ended.is_set() and self._config_manager.path.exists():
-            if time.monotonic() - looked >= CONFIG_SECONDS:
+            self._hear()
+            busy = self._somebody_operates()
+            # An operation may have changed who is wanted: nothing is judged by what was true before it.
+            if (was_busy and not busy) or time.monotonic() - looked >= CONFIG_SECONDS:
                 looked = time.monotonic()
                 settings = self._look(settings)
-            self._hear()
-            if self._somebody_operates():
-                looked = 0.0  # who is wanted may change with it
-            else:
+            was_busy = busy
+            if not busy:
                 self._judge_all(settings)
         for watcher in self._watchers.values():
             watcher.stop()
@@ -79,14 +81,18 @@ class Supervisor:
         try:
             config = self._config_manager.load()
         except ConfigError as error:
-            self._operations.record("configuration refused", error=str(error))
+            if str(error) != self._refused:
+                self._refused = str(error)
+                self._operations.record("configuration refused", error=self._refused)
             return settings
-        wanted = self._membership.wanted()
+        self._refused = ""
+        wanted = self._membership.starts()
         nodes: dict[str, RayNode] = {n.name: n for n in (head_node(config), *worker_nodes(config)) if n.name in wanted}
         gone = set(self._watchers) - set(nodes)
         for name in gone:
             self._watchers.pop(name).stop()
             del self._records[name]
+            self._operations.record("let go", node=name)
         if gone:
             self._publish_states()
         for name, node in nodes.items():
@@ -94,7 +100,17 @@ class Supervisor:
                 self._records[name] = NodeRecord(name, node.role, time.monotonic())
                 self._watchers[name] = NodeWatcher(node, self._nodes, config.recovery.beat, self._signal)
                 self._watchers[name].start()
+            elif wanted[name] != self._starts.get(name) and wanted[name].pid != os.getpid():
+                self._begin_anew(self._records[name])
+        self._starts = wanted
         return config.recovery
+
+    def _begin_anew(self, record: NodeRecord) -> None:
+        """A person started the node again: what was tried before does not count any more."""
+        record.attempts, record.respawns, record.next_attempt, record.tried = 0, 0, 0.0, []
+        if record.state is Health.QUARANTINED:
+            self._set_state(record, Health.SUSPECT, "a person started it again")
+        self._publish_states()
 
     def _signal(self, name: str, heard: dict[str, Any]) -> None:
         self._signals.put((name, heard))
@@ -119,24 +135,37 @@ class Supervisor:
         self._finish_repairs(settings)
         under_repair = {name for names, _ in self._repairs for name in names}
         now = time.monotonic()
-        ray = self._rays_view()
+        ray = self._rays_view(now, settings)
+        head_is_away = self._head_is_away()
         due: dict[str, Repair] = {}
         for record in self._records.values():
-            if record.name in under_repair:
+            if record.name in under_repair or record.is_new(now, settings):
                 continue
+            if head_is_away and settings.keep_workers and record.role == "worker":
+                record.rejoin_by = now + REJOIN_SECONDS
             verdict = judge(record, ray, now, settings)
             self._note(record, verdict, now, settings)
-            if verdict.repair and record.state is not Health.QUARANTINED and now >= record.next_attempt:
+            if verdict.repair is Repair.DASHBOARD:
+                self._respawn_dashboard(record, now, settings)
+            elif verdict.repair and record.state is not Health.QUARANTINED and now >= record.next_attempt:
                 due[record.name] = verdict.repair
         head = next((name for name in due if self._records[name].role == "head"), None)
         if head and not self._repairs:
             self._begin_repair({head: due[head]}, settings)  # it takes the workers along
-        elif due and not head and not any(self._records[name].role == "head" for name in under_repair):
+        elif due and not head and not self._head_is_away():
             self._begin_repair(due, settings)
 
-    def _rays_view(self) -> dict[str, str] | None:
+    def _head_is_away(self) -> bool:
+        """Whether the head is known not to work. A worker cannot start without it, so each has to wait for it."""
+        away = (Health.LOST, Health.RECOVERING, Health.QUARANTINED)
+        return any(record.role == "head" and record.state in away for record in self._records.values())
+
+    def _rays_view(self, now: float, settings: RecoveryConfig) -> dict[str, str] | None:
+        """Ray's states by node id. What a head said before it fell silent is no view any more."""
         head = next((r for r in self._records.values() if r.role == "head"), None)
         if head is None or head.beat is None or head.beat["nodes"] is None:
+            return None
+        if now - head.beat_at > settings.suspect_after:
             return None
         return {row["node_id"]: row["state"] for row in head.beat["nodes"]}
 
@@ -146,7 +175,7 @@ class Supervisor:
             record.trouble_since = None
             record.running_since = record.running_since or now
             if now - record.running_since >= settings.stable_after:
-                record.attempts, record.tried = 0, []
+                record.attempts, record.respawns, record.tried = 0, 0, []
         else:
             record.running_since = None
             record.trouble_since = record.trouble_since or now
@@ -162,7 +191,8 @@ class Supervisor:
         self._publish_states()
 
     def _publish_states(self) -> None:
-        self._publish({r.name: {"state": r.state, "reason": r.reason} for r in self._records.values() if r.state})
+        known = [r for r in self._records.values() if r.state]
+        self._publish({r.name: {"state": r.state, "reason": r.reason, "tried": r.tried} for r in known})
 
     def _begin_repair(self, due: dict[str, Repair], settings: RecoveryConfig) -> None:
         now = time.monotonic()
@@ -171,39 +201,48 @@ class Supervisor:
             if record.attempts >= settings.attempts:
                 del due[name]
                 self._operations.record("quarantined", node=name, tried=record.tried)
-                self._set_state(record, Health.QUARANTINED, f"{record.attempts} repairs did not help")
+                tried = "; ".join(record.tried)
+                self._set_state(record, Health.QUARANTINED, f"{record.attempts} repairs did not help ({tried})")
                 continue
             record.attempts += 1
-            delay = min(settings.backoff * 2 ** (record.attempts - 1), settings.backoff_limit)
-            record.next_attempt = now + delay * random.uniform(0.5, 1.5)  # noqa: S311 - jitter, no secret
+            record.next_attempt = now + backoff(record.attempts, settings)
             self._operations.record("decided", node=name, action=repair.value, reason=record.reason)
         if not due:
             return
-        for name, repair in due.items():
-            if repair is Repair.DASHBOARD:
-                self._watchers[name].wish("respawn dashboard")
-                self._operations.record("repairing", node=name, action=repair.value)
-        starts: dict[str, Repair] = {name: repair for name, repair in due.items() if repair is not Repair.DASHBOARD}
-        if starts:
-            for name in starts:
-                self._set_state(self._records[name], Health.RECOVERING, "a repair is under way")
-            self._repairs.append((tuple(starts), self._executor.submit(self._repairer.repair, starts)))
+        for name in due:
+            self._set_state(self._records[name], Health.RECOVERING, "a repair is under way")
+        self._repairs.append((due, self._executor.submit(self._repairer.repair, due)))
+
+    def _respawn_dashboard(self, record: NodeRecord, now: float, settings: RecoveryConfig) -> None:
+        """Run the dashboard again. It is no reason to give a node up: after the last attempt only that is told."""
+        if now < record.next_respawn or record.respawns > settings.attempts:
+            return
+        record.respawns += 1
+        if record.respawns > settings.attempts:
+            self._operations.record("given up", node=record.name, action=Repair.DASHBOARD.value, reason=record.reason)
+            return
+        record.next_respawn = now + backoff(record.respawns, settings)
+        self._operations.record("decided", node=record.name, action=Repair.DASHBOARD.value, reason=record.reason)
+        self._watchers[record.name].wish("respawn dashboard")
+        self._operations.record("repairing", node=record.name, action=Repair.DASHBOARD.value)
 
     def _finish_repairs(self, settings: RecoveryConfig) -> None:
         """Take in how repairs ended. A node that was not repaired keeps its turn."""
-        for names, repair in [entry for entry in self._repairs if entry[1].done()]:
-            self._repairs.remove((names, repair))
-            self._take_in(names, repair.result(), settings)
+        for done, repair in [entry for entry in self._repairs if entry[1].done()]:
+            self._repairs.remove((done, repair))
+            self._take_in(done, repair.result(), settings)
 
-    def _take_in(self, names: tuple[str, ...], outcome: Outcome, settings: RecoveryConfig) -> None:
+    def _take_in(self, done: dict[str, Repair], outcome: Outcome, settings: RecoveryConfig) -> None:
         now = time.monotonic()
-        for name in names:
+        for name, how in done.items():
             record = self._records.get(name)
             if record is None:
                 continue
-            record.tried.append(outcome.said.get(name, "put off: the cluster was busy"))
             if outcome.put_off:
                 record.attempts -= 1
                 record.next_attempt = now + settings.backoff
+            else:
+                said = outcome.said.get(name, "not wanted any more")
+                record.tried.append(f"{how.value}: {said.splitlines()[0]}")
             # What was heard before the repair is about the raylet that was replaced.
             record.known_since, record.beat, record.trouble_since = now, None, None

@@ -91,15 +91,17 @@ class InterruptionKeywords(Component):
         | Operation Should Say | worker-1: starting |
         """
         operation = self._last()
-        wait_until(
-            f"what '{operation.words}' said",
-            lambda: (operation.said(), operation.process.poll()),
-            lambda seen: text in seen[0] or seen[1] is not None,
-            within,
-            text,
+        ended = "(it ended)"
+
+        def said() -> str:
+            end = "" if operation.process.poll() is None else ended  # asked first: what it said last is read below
+            return operation.said().strip() + end
+
+        seen = wait_until(
+            f"what '{operation.words}' said", said, lambda now: text in now or now.endswith(ended), within, text
         )
-        if text not in operation.said():
-            raise AssertionError(f"'{operation.words}' ended and said '{operation.said()}', should say '{text}'")
+        if text not in seen:
+            raise AssertionError(f"what '{operation.words}' said was '{seen}', should be '{text}'")
 
     @keyword
     def operation_should_end(self, within: timedelta = MINUTE) -> OperationResult:
@@ -208,17 +210,6 @@ class InterruptionKeywords(Component):
             except LabError as error:
                 raise AssertionError(f"INFRA: {error}") from error
             time.sleep(up.total_seconds())
-
-    @keyword
-    def ray_should_call(self, node: str, state: str, within: timedelta) -> None:
-        """Ray's own word for a node, ALIVE or DEAD, is this within a time."""
-        wait_until(
-            f"Ray's word for {node}",
-            lambda: self.stage.cluster.status_cluster().node(node).ray_state or "none",
-            state.__eq__,
-            within,
-            state,
-        )
 
     @keyword
     def node_should_stay_without_ray(self, node: str, lasting: timedelta) -> None:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 
-from robot.api import logger
+from robot.api import SkipExecution, logger
 from robot.api.deco import keyword
 
 from sage_cluster import SageError
-from sage_lab import Lab, Topology
+from sage_lab import Ability, Lab, Topology
 from SageLibrary.keywords.component import Component
 from SageLibrary.stage import Stage
 
@@ -26,12 +26,20 @@ class LabKeywords(Component):
     def bring_the_lab_up(self, workers: int = 2) -> None:
         """Bring up a head, so many workers and the spare ``new-worker``, unless they are up already.
 
+        The environment variable SAGE_LAB_PROVIDER names another kind of machine than containers, and
+        SAGE_LAB_INVENTORY, for ``static``, the file of machines that exist.
+
         Suites may nest: the lab goes when the outermost one calls `Leave The Lab`.
         """
         self._users += 1
         self.stage.timeline.clear()
         if not self.stage.has_lab:
-            lab = Lab.up(Topology.of(workers=workers, spares=(SPARE,)), report=logger.info)
+            lab = Lab.up(
+                Topology.of(workers=workers, spares=(SPARE,)),
+                report=logger.info,
+                provider=os.environ.get("SAGE_LAB_PROVIDER", "container"),
+                inventory=os.environ.get("SAGE_LAB_INVENTORY"),
+            )
             self.stage.use(lab)
         self.stage.reset_configuration()
         lab = self.stage.lab
@@ -61,22 +69,31 @@ class LabKeywords(Component):
     @keyword
     def unplug(self, node: str) -> None:
         """Pull a node's cluster cable. The lab's own control link stays."""
+        self._need(Ability.UNPLUG)
         self.stage.lab.unplug(node)
 
     @keyword
     def plug_in(self, node: str) -> None:
         """Plug a node's cluster cable in again."""
+        self._need(Ability.UNPLUG)
         self.stage.lab.plug(node)
 
     @keyword
     def cut_the_power(self, node: str) -> None:
         """Cut a node's power: everything on it ends at once, its disk stays."""
+        self._need(Ability.POWER)
         self.stage.lab.power_off(node)
 
     @keyword
     def restore_the_power(self, node: str) -> None:
         """Switch a node on again."""
+        self._need(Ability.POWER)
         self.stage.lab.power_on(node)
+
+    def _need(self, ability: Ability) -> None:
+        """Skip the test, with the reason, when the machines of this lab cannot do it."""
+        if reason := self.stage.lab.lacks(ability):
+            raise SkipExecution(f"this lab's machines have no '{ability.value}': {reason}")
 
     def _stop_cluster(self) -> None:
         if not self.stage.has_lab:

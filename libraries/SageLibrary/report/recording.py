@@ -163,7 +163,7 @@ def _operations(journal: Iterable[Event]) -> list[Operation]:
         name = str(event.details.get("operation", ""))
         if event.name == "begin":
             found.append(Operation(name, event.at, None))
-        elif event.name == "end":
+        elif event.name in {"end", "torn"}:
             for number in range(len(found) - 1, -1, -1):
                 if found[number].name == name and found[number].end is None:
                     found[number] = Operation(name, found[number].begin, event.at)

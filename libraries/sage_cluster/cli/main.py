@@ -11,6 +11,7 @@ from rich.console import Console
 
 from sage_cluster.cli.call import Call, Command, operate
 from sage_cluster.cli.config import config as config_group
+from sage_cluster.cli.deploy import deploy
 from sage_cluster.cli.nodes import head, worker
 from sage_cluster.config_manager import ConfigManager
 from sage_cluster.console import print_json, print_status
@@ -137,6 +138,7 @@ def journal(call: Call, last: int) -> None:
         click.echo("  ".join(filter(None, (event["time"], event["event"], *told, success))))
 
 
+main.add_command(deploy)
 main.add_command(head)
 main.add_command(worker)
 main.add_command(config_group)

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import Any
 
 from sage_cluster.on_node.environment import EnvironmentNotFoundError
+from sage_cluster.on_node.gcs_storage import StorageNotSupportedError
+from sage_cluster.on_node.head import start_head
 from sage_cluster.on_node.logs import LogNotFoundError, read_log
 from sage_cluster.on_node.probe import probe
 from sage_cluster.on_node.ray_view import RayDoesNotAnswerError, await_raylet_end, dashboard, drain, ray_view
 from sage_cluster.on_node.start import StartError, start
 from sage_cluster.on_node.stop import kill_raylet, stop
+from sage_cluster.on_node.turn import TurnNotFreeError, turn
 from sage_cluster.on_node.watch import watch
 
 COMMANDS: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
@@ -23,16 +27,27 @@ COMMANDS: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
     "ray_view": ray_view,
     "read_log": read_log,
     "start": start,
+    "start_head": start_head,
     "stop": stop,
     "watch": watch,
 }
+FORESEEN = (
+    EnvironmentNotFoundError,
+    LogNotFoundError,
+    RayDoesNotAnswerError,
+    StartError,
+    StorageNotSupportedError,
+    TurnNotFreeError,
+)
+CHANGES = ("start", "start_head", "stop")
 
 
 def answer(command: str, spec: dict[str, Any]) -> dict[str, Any]:
     """Run one command. A foreseen problem becomes ``{"problem": text, "kind": name}``; any other is raised."""
     try:
-        return COMMANDS[command](spec)
-    except (StartError, EnvironmentNotFoundError, RayDoesNotAnswerError, LogNotFoundError) as error:
+        with turn(spec["temp_dir"]) if command in CHANGES else nullcontext():
+            return COMMANDS[command](spec)
+    except FORESEEN as error:
         return {"problem": str(error), "kind": type(error).__name__}
 
 

@@ -88,8 +88,7 @@ def remove_sessions(temp_dir: str, log_dir: str, keep: int) -> list[str]:
             shutil.move(str(directory / "logs"), str(moved))
             shutil.rmtree(directory)
             saved.mkdir(parents=True, exist_ok=True)
-            shutil.rmtree(saved / directory.name, ignore_errors=True)
-            shutil.move(str(moved), str(saved / directory.name))
+            shutil.move(str(moved), str(_new_name(saved / directory.name)))
         else:
             shutil.rmtree(directory)
         removed.append(directory.name)
@@ -102,6 +101,15 @@ def remove_sessions(temp_dir: str, log_dir: str, keep: int) -> list[str]:
         for old in kept[: max(0, len(kept) - keep)]:
             shutil.rmtree(old)
     return removed
+
+
+def _new_name(path: Path) -> Path:
+    """The path, numbered after those there are: a head that recovers goes on in a session that has saved logs."""
+    taken = sorted(other.name for other in path.parent.glob(f"{path.name}*"))
+    if not taken:
+        return path
+    number = taken[-1].removeprefix(path.name).lstrip("_")
+    return path.with_name(f"{path.name}_{int(number or 0) + 1:03}")
 
 
 def _readable_processes(temp_dir: str) -> list[Process]:

@@ -10,14 +10,17 @@ import time
 from pathlib import Path
 from typing import Any
 
+from sage_cluster.on_node.deploy_environ import deployed_environ
 from sage_cluster.on_node.environment import RayEnvironment, find_environment
+from sage_cluster.on_node.gcs_storage import remove_storage, storage_environ
 from sage_cluster.on_node.ports import can_connect, own_address, port_owner, resolve
-from sage_cluster.on_node.sessions import COOKIE, Process, remove_sessions, session_processes
+from sage_cluster.on_node.sessions import COOKIE, Process, is_alive, remove_sessions, session_processes
 from sage_cluster.on_node.stop import force_stop
 
 CONNECT_SECONDS = 3.0
 FREE_BYTES = 100_000_000
 LOG_LINES = 15
+LOOK_SECONDS = 0.5
 
 
 class StartError(Exception):
@@ -31,8 +34,10 @@ class RayStartFailedError(StartError):
 def start(spec: dict[str, Any]) -> dict[str, Any]:
     """Start the head or a worker as ``spec`` says, unless it runs already.
 
-    Answers ``already_running``, ``cleared`` (what an earlier, unclean end had left), ``node_id``, ``session``,
-    ``address``, ``raylet_pid`` and the ``command`` that was run. Raises StartError, EnvironmentNotFoundError.
+    A head with ``gcs_storage`` keeps the GCS's tables on disk; it begins with empty ones, or to ``recover`` with those
+    that its predecessor left. Answers ``already_running``, ``cleared`` (what an earlier, unclean end had left),
+    ``node_id``, ``session``, ``address``, ``raylet_pid`` and the ``command`` that was run.
+    Raises StartError, EnvironmentNotFoundError, StorageNotSupportedError.
     """
     temp_dir = spec["temp_dir"]
     is_head = spec["role"] == "head"
@@ -41,16 +46,19 @@ def start(spec: dict[str, Any]) -> dict[str, Any]:
     raylet = _healthy_raylet(spec, running)
     if raylet:
         return {"already_running": True, "cleared": [], "command": [], **_identity(raylet)}
+    keep = storage_environ(temp_dir, environment) if is_head and spec["gcs_storage"] else {}
     cleared = [f"{p.role} {p.pid}" for p in running]
     if running:
         force_stop(temp_dir)
     cleared += remove_sessions(temp_dir, spec["log_dir"], int(spec["keep_logs"]))
+    if is_head and not spec["recover"]:
+        remove_storage(temp_dir)
     _check_directory(temp_dir)
     address = _head_address(spec) if is_head else _worker_address(spec)
     if is_head:
         _check_ports(spec)
     command = ray_start_command(spec, environment, address)
-    _run(command, environment, spec)
+    _run(command, environment, spec, keep)
     for process in session_processes(temp_dir):
         if process.role == "raylet":
             return {"already_running": False, "cleared": cleared, "command": command, **_identity(process)}
@@ -145,9 +153,11 @@ def _check_ports(spec: dict[str, Any]) -> None:
             raise StartError(f"port {port} (head.{key}) is taken by {owner}; stop it or configure another head.{key}")
 
 
-def _run(command: list[str], environment: RayEnvironment, spec: dict[str, Any]) -> None:
+def _run(command: list[str], environment: RayEnvironment, spec: dict[str, Any], keep: dict[str, str]) -> None:
     words = [*environment.activate, *command]
-    environ = {**os.environ, **environment.environ, COOKIE: spec["temp_dir"], "RAY_USAGE_STATS_ENABLED": "0"}
+    environ = {**os.environ, **environment.environ, **keep}
+    environ |= {COOKIE: spec["temp_dir"], "RAY_USAGE_STATS_ENABLED": "0"}
+    environ |= deployed_environ(spec.get("sage_home", ""), environ)
     with tempfile.TemporaryFile() as output:
         try:
             process = subprocess.Popen(
@@ -160,22 +170,39 @@ def _run(command: list[str], environment: RayEnvironment, spec: dict[str, Any]) 
             )
         except OSError as error:
             raise StartError(f"cannot run {words[0]}: {error.strerror}") from error
-        began = time.monotonic()
-        try:
-            status = process.wait(float(spec["timeout"]))
-        except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
-            status = None
-        if status == 0:
+        problem = _await_end(process, spec["temp_dir"], float(spec["timeout"]))
+        if not problem:
             return
         output.seek(0)
         said = output.read().decode(errors="replace").strip()
     tails = _log_tails(spec["temp_dir"])
     force_stop(spec["temp_dir"])
-    elapsed = time.monotonic() - began
-    outcome = f"gave up after {elapsed:.0f} s" if status is None else f"ended with status {status}"
-    raise RayStartFailedError(f"'ray start' {outcome}\n{_last_lines(said)}{tails}")
+    raise RayStartFailedError(f"'ray start' {problem}\n{_last_lines(said)}{tails}")
+
+
+def _await_end(process: subprocess.Popen[bytes], temp_dir: str, timeout: float) -> str:
+    """Wait until `ray start` ends, and say what went wrong; nothing when it ended well.
+
+    It waits 30 s for a raylet that has died, so it is ended here once its raylet was missing in two looks.
+    """
+    began = time.monotonic()
+    raylet: Process | None = None
+    missing = 0
+    while True:
+        try:
+            status = process.wait(LOOK_SECONDS)
+        except subprocess.TimeoutExpired:
+            if raylet is None or not is_alive(raylet):
+                raylet = next((p for p in session_processes(temp_dir) if p.role == "raylet"), None)
+            was_there = any(Path(temp_dir).glob("session_*/logs/raylet.out"))
+            missing = missing + 1 if was_there and raylet is None else 0
+            elapsed = time.monotonic() - began
+            if missing > 1 or elapsed >= timeout:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
+                return f"gave up after {elapsed:.0f} s" + (": the raylet had ended" if missing > 1 else "")
+        else:
+            return f"ended with status {status}" if status else ""
 
 
 def _log_tails(temp_dir: str) -> str:

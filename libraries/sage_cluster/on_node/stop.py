@@ -7,6 +7,7 @@ import signal
 import time
 from typing import Any
 
+from sage_cluster.on_node.gcs_storage import remove_storage
 from sage_cluster.on_node.sessions import Process, is_alive, remove_sessions, session_processes
 
 FORCE_SECONDS = 5.0
@@ -15,7 +16,8 @@ POLL_SECONDS = 0.02
 
 
 def stop(spec: dict[str, Any]) -> dict[str, Any]:
-    """Stop every process of the sessions below ``spec["temp_dir"]`` and delete the session directories.
+    """Stop every process of the sessions below ``spec["temp_dir"]`` and delete the session directories
+    and the GCS's tables.
 
     ``grace`` seconds pass between asking (SIGTERM) and force (SIGKILL). The raylet goes first, so that Ray hears a
     farewell while the GCS still listens. Answers which pids ended by force, which remain, and the sessions removed.
@@ -31,6 +33,8 @@ def stop(spec: dict[str, Any]) -> dict[str, Any]:
     forced = force_stop(temp_dir)
     remaining = [p.pid for p in session_processes(temp_dir)]
     removed = [] if remaining else remove_sessions(temp_dir, spec.get("log_dir", ""), int(spec["keep_logs"]))
+    if not remaining:
+        remove_storage(temp_dir)
     return {
         "was_running": bool(before),
         "stopped": sorted({p.pid for p in before} - set(remaining)),

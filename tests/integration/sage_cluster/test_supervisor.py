@@ -141,7 +141,7 @@ def test_what_a_person_stopped_stays_stopped(supervised: ClusterManager) -> None
     assert supervised.workers.stop_workers(names=["worker-1"], wait=30).success
     wait_for(lambda: "worker-1" in states(supervised), False, 5)
     time.sleep(2)  # long enough for a repair to begin, if one were to
-    assert events(supervised, since, "worker-1") == []
+    assert kinds(events(supervised, since, "worker-1")) == ["let go"]
     assert supervised.status_cluster().active_workers == ["worker-2"]
 
 
@@ -159,7 +159,22 @@ def test_a_crash_loop_ends_in_quarantine_and_a_person_ends_that(lab: Lab, superv
     wait_for(lambda: states(supervised)["worker-1"], "quarantined", 10)
     found = events(supervised, since, "worker-1")
     assert kinds(found).count("decided") == 2
-    assert next(e for e in found if e["event"] == "quarantined")["tried"] == ["started", "started"]
+    assert next(e for e in found if e["event"] == "quarantined")["tried"] == ["start: started", "start: started"]
 
     assert supervised.start_cluster(wait=30).success
     wait_until_all_run(supervised, 20)
+
+
+def test_a_worker_that_died_while_the_head_is_away_waits_for_it(lab: Lab, supervised: ClusterManager) -> None:
+    since = time.monotonic()
+    pid = next(p["pid"] for p in supervised.status_cluster().node("worker-2").processes if p["role"] == "raylet")
+    lab.power_off("head")
+    try:
+        wait_for(lambda: states(supervised)["head"], "lost", 6)
+        assert lab.run("worker-2", ["kill", "-KILL", str(pid)]).returncode == 0
+        wait_for(lambda: states(supervised)["worker-2"], "lost", 5)
+    finally:
+        lab.power_on("head")
+    wait_until_all_run(supervised, 90)
+    decided = [e for e in supervised.operations.journal(500) if e["event"] == "decided" and e["monotonic"] >= since]
+    assert [event["node"] for event in decided] == ["head"], "it was to be started without a head, or twice"

@@ -10,6 +10,7 @@ from rich.console import Console
 
 from sage_cluster.console import COLOURS, Progress, print_json, print_result, print_status
 from sage_cluster.model import ClusterStatus, NodeResult, NodeState, NodeStatus, OperationResult
+from sage_cluster.trouble import Trouble
 
 
 @pytest.fixture
@@ -68,6 +69,20 @@ def test_a_status_is_a_row_per_node_and_what_is_wrong_in_words(console: Console)
         "worker-1: [timeout] no answer",
         "intruder: Ray calls it ALIVE, but the configuration does not know it",
     ]
+
+
+def test_what_the_supervisor_says_the_last_troubles_and_warnings_follow_the_nodes(console: Console) -> None:
+    trouble = Trouble("its raylet ended", "2026-01-02T03:04:05.000+00:00", seconds=3.0)
+    said = {"head": {"state": "quarantined", "reason": "2 repairs did not help (start: started)", "tried": []}}
+    told = ClusterStatus(status("head"), (), supervisor=said, troubles={"head": trouble}, warnings=("no supervisor",))
+    print_status(console, told)
+    shown = lines(console)
+    assert shown[1].startswith("head worker running - quarantined")
+    assert shown[2] == "head: quarantined: 2 repairs did not help (start: started)"
+    assert shown[3] == "NODE LAST TROUBLE NOTICED DECIDED REPAIRED TOOK"
+    assert shown[4].startswith("head its raylet ended ")
+    assert shown[-1] == "no supervisor"
+    assert told.to_dict()["troubles"]["head"]["seconds"] == 3.0
 
 
 @pytest.mark.parametrize("state", list(NodeState))

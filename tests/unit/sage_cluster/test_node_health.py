@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from sage_cluster.config_model import RecoveryConfig
-from sage_cluster.node_health import Health, NodeRecord, Repair, judge
+from sage_cluster.node_health import Health, NodeRecord, Repair, backoff, judge
 
 SETTINGS = RecoveryConfig(suspect_after=2.5, silent_after=4.0, hung_after=2.0)
 NOW = 1000.0
@@ -32,6 +32,14 @@ def record(role: str = "worker", last: dict[str, Any] | None = None, **more: Any
     if last is not None:
         made.beat, made.beat_at = last, more.get("beat_at", NOW - 0.5)
     return made
+
+
+def test_a_node_that_was_only_just_met_is_new_until_it_is_heard_or_late() -> None:
+    met = NodeRecord("worker-1", "worker", known_since=NOW)
+    assert met.is_new(NOW + 2.5, SETTINGS)
+    assert not met.is_new(NOW + 2.6, SETTINGS)
+    met.take_in({"beat": beat("raylet")}, NOW)
+    assert not met.is_new(NOW, SETTINGS)
 
 
 @pytest.mark.parametrize(
@@ -94,3 +102,29 @@ def test_a_beat_clears_what_went_wrong_with_the_connection() -> None:
     node = record(contact_error="broken")
     node.take_in({"beat": beat("raylet")}, NOW)
     assert (node.contact_error, node.beat_at) == ("", NOW)
+
+
+@pytest.mark.parametrize(
+    ("last", "ray"),
+    [(beat("raylet"), {}), (beat("raylet"), {"abc": "DEAD"}), (beat("raylet", health="hung"), ALIVE)],
+)
+def test_a_kept_worker_may_look_for_its_head_for_a_while(last: dict[str, Any], ray: dict[str, str]) -> None:
+    node = record(last=last, state=Health.RUNNING, trouble_since=NOW - 20, rejoin_by=NOW + 1)
+    waiting = judge(node, ray, NOW, SETTINGS)
+    assert (waiting.state, waiting.repair) == (Health.SUSPECT, Repair.NONE)
+    assert waiting.reason.endswith("it is looking for its head")
+    node.beat_at = NOW + 1.5
+    assert judge(node, ray, NOW + 1.5, SETTINGS).repair is Repair.FENCE
+
+
+@pytest.mark.parametrize("last", [beat(), beat("raylet", stopped=["raylet"])])
+def test_a_kept_worker_that_cannot_find_its_head_any_more_is_repaired(last: dict[str, Any]) -> None:
+    node = record(last=last, trouble_since=NOW - 20, rejoin_by=NOW + 1)
+    assert judge(node, {}, NOW, SETTINGS).state is Health.LOST
+
+
+def test_the_back_off_doubles_up_to_its_limit_and_is_never_the_same() -> None:
+    settings = RecoveryConfig(backoff=2.0, backoff_limit=10.0)
+    for attempt, middle in ((1, 2.0), (2, 4.0), (3, 8.0), (4, 10.0), (9, 10.0)):
+        delays = {backoff(attempt, settings) for _ in range(50)}
+        assert 0.5 * middle <= min(delays) < max(delays) <= 1.5 * middle

@@ -347,3 +347,11 @@ def test_a_link_among_the_kept_logs_does_not_stop_the_clearing(tmp_path: Path) -
 def test_a_directory_that_is_not_there_has_no_sessions(tmp_path: Path) -> None:
     assert session_directories(str(tmp_path / "none")) == []
     assert remove_sessions(str(tmp_path / "none"), "", 5) == []
+
+
+def test_a_session_that_goes_on_after_a_crash_keeps_the_logs_of_each_time(tmp_path: Path) -> None:
+    temp_dir, log_dir = tmp_path / "ray", tmp_path / "logs"
+    for number in range(5):
+        make_session(temp_dir, SESSION, f"{number}\n")
+        remove_sessions(str(temp_dir), str(log_dir), 3)
+    assert [(p / "raylet.out").read_text() for p in sorted(log_dir.iterdir())] == ["2\n", "3\n", "4\n"]

@@ -88,6 +88,8 @@ def head_spec(temp_dir: Path, ray: str, **more: object) -> dict[str, Any]:
         "ray_args": [],
         "session": "",
         "fence": False,
+        "recover": False,
+        "gcs_storage": False,
         "bind_host": "",
         "timeout": 20.0,
         "ssh_address": "127.0.0.1",
@@ -242,6 +244,16 @@ def test_a_hanging_ray_is_ended_at_the_deadline_with_all_it_began(tmp_path: Path
     with pytest.raises(RayStartFailedError, match=r"'ray start' gave up after \d s\nconnecting"):
         start(head_spec(temp_dir, fake_ray(tmp_path, "echo connecting; gcs; sleep 50 & wait"), timeout=1.0))
     assert time.monotonic() - began < 15
+    assert pids(temp_dir) == []
+
+
+def test_a_ray_that_waits_for_a_dead_raylet_is_not_waited_for(tmp_path: Path, temp_dir: Path) -> None:
+    lines = f'gcs; echo "it crashed" > "$temp/{SESSION}/logs/raylet.out"; sleep 50 & wait'
+    began = time.monotonic()
+    with pytest.raises(RayStartFailedError, match=r"'ray start' gave up after \d s: the raylet had ended") as caught:
+        start(head_spec(temp_dir, fake_ray(tmp_path, lines), timeout=40.0))
+    assert "it crashed" in str(caught.value)
+    assert time.monotonic() - began < 20
     assert pids(temp_dir) == []
 
 

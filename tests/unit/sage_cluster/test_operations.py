@@ -208,3 +208,40 @@ def test_no_events_are_asked_for_and_none_given(config: Path) -> None:
     operations = Operations(config)
     operations.record("one")
     assert operations.journal(last=0) == []
+
+
+def test_a_torn_operation_is_told_until_the_next_one_begins_and_then_by_the_journal(config: Path) -> None:
+    operations = Operations(config)
+    with another_process(config) as holder:
+        assert (operations.torn(), (operations.current() or {})["pid"]) == (None, holder.pid)
+        holder.kill()
+        holder.wait(10)
+    assert operations.current() is None
+    torn = operations.torn()
+    assert torn
+    assert (torn["operation"], torn["pid"]) == ("start cluster", holder.pid)
+    with Operations(config).exclusive("stop cluster"):
+        assert operations.torn() is None
+    assert operations.torn() is None
+    _, told, *_ = operations.journal()
+    assert (told["event"], told["operation"]) == ("torn", "start cluster")
+    assert told["reason"] == f"an operation of process {holder.pid} did not end"
+    assert [e["event"] for e in operations.journal()].count("torn") == 1
+
+
+def test_a_process_that_got_the_pid_of_a_torn_operation_is_not_taken_for_it(config: Path) -> None:
+    operations = Operations(config)
+    lock = config.with_name(".config.yaml.operation")
+    holder = {"operation": "start cluster", "pid": os.getpid(), "start": 1, "host": "here", "since": "then"}
+    lock.write_text(json.dumps(holder))
+    assert operations.current() is None
+    assert operations.torn() == holder
+
+
+def test_only_the_end_of_a_long_journal_is_read(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(operations_module, "BLOCK_BYTES", 64)
+    operations = Operations(config)
+    for number in range(50):
+        operations.record("event", number=number, filling="ä" * 30)
+    assert [e["number"] for e in operations.journal(last=3)] == [47, 48, 49]
+    assert [e["number"] for e in operations.journal(last=500)] == list(range(50))

@@ -34,6 +34,21 @@ def events(config_path: Path) -> list[str]:
     return [event["event"] for event in Operations(config_path).journal()]
 
 
+def test_only_a_killed_supervisor_has_died(config_path: Path) -> None:
+    supervision = Supervision(config_path)
+    assert supervision.died() == 0
+    first = supervision.begin()
+    supervision.await_running(first)
+    assert first is not None
+    assert supervision.died() == 0
+    first.kill()
+    first.wait(5)
+    assert supervision.died() == first.pid
+    supervision.await_running(supervision.begin())
+    assert supervision.end() is True
+    assert supervision.died() == 0
+
+
 def test_one_supervises_until_it_is_ended(config_path: Path) -> None:
     supervision = Supervision(config_path)
     assert not supervision.is_running()
@@ -97,3 +112,33 @@ def test_membership_is_what_was_wanted_and_not_unwanted(config_path: Path) -> No
     Membership(config_path).want(["worker-2"])
     Membership(config_path).unwant(["worker-1", "nobody"])
     assert Membership(config_path).wanted() == {"head", "worker-2"}
+
+
+def test_membership_knows_who_wanted_a_node_last_and_when(config_path: Path) -> None:
+    Membership(config_path).want(["head", "worker-1"])
+    first = Membership(config_path).starts()
+    assert first["head"] == first["worker-1"]
+    assert first["head"].pid == os.getpid()
+    Membership(config_path).want(["head"])
+    second = Membership(config_path).starts()
+    assert second["worker-1"] == first["worker-1"]
+    assert second["head"].at > first["head"].at
+
+
+def test_a_configuration_that_is_broken_for_long_is_told_once(config_path: Path) -> None:
+    supervision = Supervision(config_path)
+    supervision.await_running(supervision.begin())
+    try:
+        config_path.write_text("head: {head_port: 99999}\n")
+        wait_until(lambda: "configuration refused" in events(config_path))
+        seen = time.monotonic()
+        wait_until(lambda: time.monotonic() - seen > 2.5)  # longer than it takes to look twice again
+    finally:
+        assert supervision.end() is True
+    assert events(config_path).count("configuration refused") == 1
+
+
+def test_membership_as_it_was_written_without_starts_is_read(config_path: Path) -> None:
+    config_path.with_name(f".{config_path.name}.wanted").write_text('["head", "worker-1"]')
+    Membership(config_path).want(["worker-2"])
+    assert Membership(config_path).wanted() == {"head", "worker-1", "worker-2"}

@@ -1,0 +1,67 @@
+"""The node's end of a deployment's conversation: lines of JSON from standard input and to standard output."""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from sage_cluster.on_node.deploy_store import DeployError
+
+SILENCE_SECONDS = 20.0
+BEAT_SECONDS = 2.0
+CHUNK_BYTES = 1 << 16
+
+
+class Talk:
+    """Reads and writes messages. A controller that is silent for SILENCE_SECONDS is taken for gone."""
+
+    def __init__(self) -> None:
+        self._rest = b""
+        self._lines: list[bytes] = []
+        self._guard = threading.Lock()
+
+    def hear(self) -> dict[str, Any]:
+        """The next message. Raises DeployError when the controller is gone."""
+        while not self._lines:
+            ready, _, _ = select.select([0], [], [], SILENCE_SECONDS)
+            if not ready:
+                raise DeployError(f"the controller was silent for {SILENCE_SECONDS:g} s, so this deployment ended")
+            chunk = os.read(0, CHUNK_BYTES)
+            if not chunk:
+                raise DeployError("the controller left, so this deployment ended")
+            *lines, self._rest = (self._rest + chunk).split(b"\n")
+            self._lines = lines[::-1]
+        message: dict[str, Any] = json.loads(self._lines.pop())
+        return message
+
+    def say(self, **message: Any) -> None:  # noqa: ANN401
+        """Send a message."""
+        line = (json.dumps(message) + "\n").encode()
+        with self._guard:
+            while line:
+                line = line[os.write(1, line) :]
+
+    @contextmanager
+    def beating(self) -> Iterator[None]:
+        """Send a beat now and then while work goes on, so that the controller can tell work from silence."""
+        ended = threading.Event()
+
+        def beat() -> None:
+            while not ended.wait(BEAT_SECONDS):
+                try:
+                    self.say(beat=True)
+                except OSError:
+                    return
+
+        thread = threading.Thread(target=beat, daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            ended.set()
+            thread.join()

@@ -1,0 +1,80 @@
+"""One program at a time changes this node's Ray: a newer one ends an older one, whose controller must have died.
+
+The cluster's lock lets only one controller work at a time. But when that one is killed or cut off, what it began here
+goes on: it may start Ray after the next controller stopped it, or clear away what the next one started.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import signal
+import socket
+import struct
+import time
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+WAIT_SECONDS = 5.0
+POLL_SECONDS = 0.02
+CREDENTIALS = "3i"  # struct ucred, see unix(7)
+
+
+class TurnNotFreeError(Exception):
+    """An older program works on this node and could not be ended; the message names it."""
+
+
+@contextmanager
+def turn(temp_dir: str) -> Iterator[None]:
+    """Be the one program that changes the Ray of this directory. Raises TurnNotFreeError.
+
+    Held by an abstract socket (unix(7)): it falls with the process, leaves no file, and tells who holds it.
+    """
+    name = _name(temp_dir)
+    deadline = time.monotonic() + WAIT_SECONDS
+    with socket.socket(socket.AF_UNIX) as held:
+        while not _bind(held, name):
+            holder = _holder(name)
+            if holder:
+                with suppress(ProcessLookupError, PermissionError):
+                    os.kill(holder, signal.SIGKILL)
+            if time.monotonic() >= deadline:
+                raise TurnNotFreeError(
+                    f"process {holder} works on {temp_dir} since before, for another user or another controller; "
+                    "end it, or let it end"
+                )
+            time.sleep(POLL_SECONDS)
+        yield
+
+
+def _name(temp_dir: str) -> str:
+    # Nodes that share a network namespace have process tables of their own: they must not end each other's programs.
+    node = Path("/proc/self/ns/pid").readlink()
+    text = f"{node} {Path(temp_dir)}"
+    return f"\0sage-cluster-{zlib.crc32(text.encode()):08x}-{Path(temp_dir).name[-40:]}"
+
+
+def _bind(held: socket.socket, name: str) -> bool:
+    try:
+        held.bind(name)
+    except OSError as error:
+        if error.errno != errno.EADDRINUSE:
+            raise
+        return False
+    held.listen()
+    return True
+
+
+def _holder(name: str) -> int:
+    """The pid of the process that holds the name; 0 when it has just let go or is just taking it."""
+    with socket.socket(socket.AF_UNIX) as asked:
+        asked.settimeout(1.0)
+        try:
+            asked.connect(name)
+        except OSError:
+            return 0
+        answer = asked.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize(CREDENTIALS))
+        pid: int = struct.unpack(CREDENTIALS, answer)[0]
+        return pid

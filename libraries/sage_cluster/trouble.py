@@ -1,0 +1,65 @@
+"""The last trouble of each node, as the journal tells it: when it was noticed, what was decided, when it was over."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+JOURNAL_EVENTS = 400
+TROUBLE = ("suspect", "lost")
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """One trouble of one node. Times of the wall clock as in the journal, empty for what has not happened.
+
+    ``decided`` and ``action`` are those of the first repair, ``repaired`` is when the last one ended well, ``over``
+    when the node ran again, with a repair or without, or was watched no more; ``seconds`` from noticed to repaired, or
+    else to running.
+    """
+
+    reason: str
+    noticed: str
+    decided: str = ""
+    action: str = ""
+    repaired: str = ""
+    quarantined: str = ""
+    over: str = ""
+    seconds: float | None = None
+
+
+def last_troubles(events: Iterable[Mapping[str, Any]]) -> dict[str, Trouble]:
+    """By node, from the supervisor's events, oldest first."""
+    troubles: dict[str, Trouble] = {}
+    noticed_at: dict[str, float] = {}
+    for event in events:
+        if event["event"] in ("supervisor started", "supervisor stopped"):
+            troubles = {name: replace(t, over=t.over or event["time"]) for name, t in troubles.items()}
+        name = event.get("node", "")
+        known = troubles.get(name)
+        if event["event"] == "observed" and event["state"] in TROUBLE and (known is None or known.over):
+            troubles[name] = Trouble(event["reason"], event["time"])
+            noticed_at[name] = event["monotonic"]
+        elif known and not known.over:
+            troubles[name] = _went_on(known, event, round(event["monotonic"] - noticed_at[name], 3))
+    return troubles
+
+
+def _went_on(trouble: Trouble, event: Mapping[str, Any], seconds: float) -> Trouble:
+    now = event["time"]
+    changes: dict[str, Any] = {}
+    match event["event"], event.get("state"):
+        case "observed", "running":
+            changes = {"over": now, "seconds": trouble.seconds if trouble.repaired else seconds}
+        case "observed", "lost" if not trouble.decided:
+            changes = {"reason": event["reason"]}
+        case "decided", _ if not trouble.decided:
+            changes = {"decided": now, "action": event["action"]}
+        case "repaired", _:
+            changes = {"repaired": now, "seconds": seconds}
+        case "let go", _:
+            changes = {"over": now}
+        case "quarantined", _:
+            changes = {"quarantined": now}
+    return replace(trouble, **changes)

@@ -1,0 +1,145 @@
+"""A node's platform: what pip is told of it, and which versions may not meet."""
+
+from __future__ import annotations
+
+import zipfile
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from test_deployment_source import lay_out
+from test_deployment_wheel import make_wheel
+
+from sage_cluster.deployment_errors import DeploymentError
+from sage_cluster.deployment_pip import WheelCache
+from sage_cluster.deployment_platform import NodePlatform, check_versions
+from sage_cluster.deployment_source import read_source_tree
+from sage_cluster.deployment_wheel import read_wheel
+from sage_cluster.errors import NodeError
+
+HERE = NodePlatform("3.11.7", "cp", "x86_64", "glibc 2.36", (("ray", "2.60.0"),))
+BACKEND = """
+import base64, hashlib, zipfile
+def build_wheel(directory, settings=None, metadata=None):
+    name = "hello-1.0-py3-none-any.whl"
+    with zipfile.ZipFile(f"{directory}/{name}", "w") as archive:
+        def put(path, data):
+            archive.writestr(path, data)
+            digest = base64.urlsafe_b64encode(hashlib.sha256(data).digest()).decode().rstrip("=")
+            return f"{path},sha256={digest},{len(data)}"
+        rows = [put("hello.py", open("hello.py", "rb").read())]
+        rows.append(put("hello-1.0.dist-info/METADATA", b"Metadata-Version: 2.1\\nName: hello\\nVersion: 1.0\\n"))
+        kind = b"Wheel-Version: 1.0\\nRoot-Is-Purelib: true\\nTag: py3-none-any\\n"
+        rows.append(put("hello-1.0.dist-info/WHEEL", kind))
+        put("hello-1.0.dist-info/RECORD", "\\n".join([*rows, "hello-1.0.dist-info/RECORD,,"]).encode())
+    return name
+"""
+PROJECT = {
+    "pyproject.toml": '[build-system]\nrequires = []\nbuild-backend = "backend"\nbackend-path = ["."]\n',
+    "backend.py": BACKEND,
+    "hello.py": "ANSWER = 42\n",
+}
+
+
+def test_pip_is_told_the_nodes_platform_and_not_its_own() -> None:
+    options = HERE.pip_options()
+    assert options[options.index("--python-version") + 1] == "3.11"
+    assert {"cp311", "abi3", "none"} <= set(options)
+    assert "manylinux_2_36_x86_64" in options
+    assert "manylinux2014_x86_64" in options
+    assert "manylinux_2_37_x86_64" not in options
+    musl = replace(HERE, libc="musl").pip_options()
+    assert "musllinux_1_2_x86_64" in musl
+    assert not any(one.startswith("manylinux") for one in musl)
+
+
+@pytest.mark.parametrize(
+    ("there", "said"),
+    [
+        (replace(HERE, python="3.12.1"), ["Python 3.11.7 here", "3.12.1 on the head"]),
+        (replace(HERE, python="3.11.8"), ["Python 3.11.7 here", "3.11.8 on the head"]),
+        (replace(HERE, installed=(("ray", "2.61.0"),)), ["Ray 2.60.0 here", "2.61.0 on the head"]),
+    ],
+)
+def test_another_version_than_the_heads_is_refused_with_both(there: NodePlatform, said: list[str]) -> None:
+    with pytest.raises(NodeError) as caught:
+        check_versions("worker-7", HERE, "head", there)
+    assert str(caught.value).startswith("worker-7: ")
+    assert all(one in str(caught.value) for one in said)
+
+
+def test_a_node_without_ray_is_refused() -> None:
+    with pytest.raises(NodeError, match="Ray is missing here"):
+        check_versions("worker-7", replace(HERE, installed=()), "head", HERE)
+
+
+def test_equal_versions_are_fine() -> None:
+    check_versions("worker-7", replace(HERE, installed=(("a", "1"), ("ray", "2.60.0"))), "head", HERE)
+
+
+@pytest.fixture
+def wheels(tmp_path: Path) -> Path:
+    make_wheel(tmp_path / "wheels", {"needed.py": b""}, name="needed", version="2.0", requires=("deeper",))
+    make_wheel(tmp_path / "wheels", {"deeper.py": b""}, name="deeper")
+    return tmp_path / "wheels"
+
+
+def test_what_is_needed_comes_with_what_that_needs(tmp_path: Path, wheels: Path) -> None:
+    project = read_wheel(make_wheel(tmp_path, requires=("needed>=1",)))
+    found = WheelCache(tmp_path / "cache", wheels).needed_by(project, HERE)
+    assert [one.name for one in found] == ["deeper-1.0-py3-none-any.whl", "needed-2.0-py3-none-any.whl"]
+
+
+def test_what_the_node_has_is_not_sent(tmp_path: Path, wheels: Path) -> None:
+    project = read_wheel(make_wheel(tmp_path, requires=("needed>=1",)))
+    platform = replace(HERE, installed=(("deeper", "1.0"),))
+    found = WheelCache(tmp_path / "cache", wheels).needed_by(project, platform)
+    assert [one.name for one in found] == ["needed-2.0-py3-none-any.whl"]
+
+
+def test_another_version_than_the_node_has_is_refused(tmp_path: Path, wheels: Path) -> None:
+    project = read_wheel(make_wheel(tmp_path, requires=("needed>=2",)))
+    platform = replace(HERE, installed=(("needed", "1.0"),))
+    with pytest.raises(DeploymentError, match=r"needed") as caught:
+        WheelCache(tmp_path / "cache", wheels).needed_by(project, platform)
+    assert "pip could not resolve what hello-1.0-py3-none-any.whl needs" in str(caught.value)
+
+
+def test_the_same_requirements_are_resolved_once(tmp_path: Path, wheels: Path) -> None:
+    cache = WheelCache(tmp_path / "cache", wheels)
+    first = cache.needed_by(read_wheel(make_wheel(tmp_path, requires=("needed",))), HERE)
+    changed = read_wheel(make_wheel(tmp_path, {"hello.py": b"changed"}, requires=("needed",)))
+    before = [one.stat().st_ino for one in first]
+    assert cache.needed_by(changed, HERE) == first
+    assert [one.stat().st_ino for one in first] == before
+
+
+def test_what_cannot_be_had_leaves_no_half_entry(tmp_path: Path, wheels: Path) -> None:
+    project = read_wheel(make_wheel(tmp_path, requires=("nowhere-to-be-found",)))
+    with pytest.raises(DeploymentError, match="nowhere-to-be-found"):
+        WheelCache(tmp_path / "cache", wheels).needed_by(project, HERE)
+    assert list((tmp_path / "cache/needed").iterdir()) == []
+
+
+def test_a_tree_is_built_from_its_packaged_files_once(tmp_path: Path) -> None:
+    tree = read_source_tree(lay_out(tmp_path / "project", {**PROJECT, ".env": "secret"}))
+    cache = WheelCache(tmp_path / "cache")
+    wheel = cache.build(tree)
+    with zipfile.ZipFile(wheel) as archive:
+        assert archive.read("hello.py") == b"ANSWER = 42\n"
+    before = wheel.stat().st_ino
+    assert cache.build(tree) == wheel
+    assert wheel.stat().st_ino == before
+    assert read_wheel(wheel).imports == ("hello",)
+
+
+def test_a_failed_build_says_what_pip_said(tmp_path: Path) -> None:
+    broken = {**PROJECT, "backend.py": "raise RuntimeError('the build is broken')\n"}
+    with pytest.raises(DeploymentError, match="the build is broken"):
+        WheelCache(tmp_path / "cache").build(read_source_tree(lay_out(tmp_path / "project", broken)))
+
+
+def test_a_missing_directory_of_wheels_is_named(tmp_path: Path) -> None:
+    with pytest.raises(DeploymentError, match="no such directory") as caught:
+        WheelCache(tmp_path, tmp_path / "nowhere")
+    assert caught.value.where == str(tmp_path / "nowhere")

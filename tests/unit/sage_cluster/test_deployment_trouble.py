@@ -1,0 +1,177 @@
+"""Deployments that go wrong: the release before stays, nothing half-made is left, and the error says why."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import paramiko
+import pytest
+from pipe_node import Make, Node, PipeStream, node, package
+from test_deployment_wheel import make_wheel
+
+from sage_cluster import deployment_talk
+from sage_cluster.deployment_package import make_package
+from sage_cluster.deployment_wheel import read_wheel
+from sage_cluster.errors import CommandTimeoutError, ConnectionLostError, NodeError
+from sage_cluster.on_node import deploy_main
+from sage_cluster.on_node.deploy_store import DeployError
+
+__all__ = ["node", "package"]  # fixtures
+
+
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [
+        ("import nowhere_to_be_found\n", "import greeting: ModuleNotFoundError"),
+        ("raise SystemExit(3)\n", "import greeting: SystemExit: 3"),
+        ("def other():\n    pass\n", "entry point greeting:main: AttributeError"),
+        ("import os\nos._exit(7)\n", "ended with status 7"),
+        ("def main(:\n", "SyntaxError"),
+    ],
+)
+def test_what_does_not_work_is_not_switched_to(node: Node, package: Make, source: str, said: str) -> None:
+    node.deploy(package("hello"))
+    before = node.files()
+    with pytest.raises(NodeError, match="here: ") as caught:
+        node.deploy(package("broken", source))
+    assert said in str(caught.value)
+    assert node.greeting() == "hello"
+    assert node.files() == before, "nothing half-made is left"
+
+
+def test_an_import_that_hangs_ends_at_the_deadline(node: Node, package: Make) -> None:
+    with pytest.raises((NodeError, CommandTimeoutError), match="did not end within 2 s"):
+        node.deploy(package("slow", "import time\ntime.sleep(60)\n"), timeout=2.0)
+    assert node.store.current() == ""
+
+
+def test_a_module_of_that_name_elsewhere_is_noticed(node: Node, tmp_path: Path) -> None:
+    """A namespace package loses against a regular one of the same name, wherever that lies."""
+    wheel = make_wheel(tmp_path, {"json/more.py": b""}, name="shadowed")
+    with pytest.raises(NodeError, match="not from the release"):
+        node.deploy(make_package(read_wheel(wheel), []))
+
+
+@pytest.mark.parametrize("damage", ["data", "blob"])
+def test_what_arrives_damaged_is_refused(node: Node, package: Make, damage: str) -> None:
+    node.deploy(package("hello"))
+    before = node.files()
+
+    def spoil(text: str) -> str:
+        message = json.loads(text) if text.startswith("{") else {}
+        if damage == "data" and "data" in message:
+            return json.dumps({"data": message["data"][::-1].replace("=", "A")}) + "\n"
+        if damage == "blob" and "blob" in message:
+            return json.dumps({**message, "blob": "0" * 64}) + "\n"
+        return text
+
+    node.pool.spoil = spoil
+    with pytest.raises(NodeError, match="arrived damaged"):
+        node.deploy(package("goodbye"))
+    assert node.greeting() == "hello"
+    assert node.files() == before
+    node.pool.spoil = lambda text: text
+    node.deploy(package("goodbye"))
+    assert node.greeting() == "goodbye"
+
+
+def test_a_cut_transfer_goes_on_where_it_ended(node: Node, package: Make) -> None:
+    extra = {f"random{number}": os.urandom(30_000) for number in range(6)}
+    blobs = iter(range(100))
+
+    def cut(text: str) -> str:
+        if text.startswith('{"blob"') and next(blobs) == 4:
+            raise ConnectionLostError("the cable was pulled", where="here")
+        return text
+
+    node.pool.spoil = cut
+    with pytest.raises(ConnectionLostError, match=r"4 of \d+ files had been sent"):
+        node.deploy(package("hello", **extra))
+    assert node.pool.dropped == [node.node.target]
+    assert node.store.current() == ""
+    assert len(list(node.store.blobs.iterdir())) == 4, "what arrived whole is kept, and no more"
+    node.pool.spoil = lambda text: text
+    whole = package("hello", **extra)
+    answer = node.deploy(whole)
+    assert answer["files_sent"] == len({file.digest for file in whole.files}) - 4
+    assert node.greeting() == "hello"
+
+
+@pytest.mark.parametrize("method", ["send", "lines", "close"])
+@pytest.mark.parametrize("error", [EOFError(), paramiko.SSHException("key exchange")])
+def test_what_paramiko_raises_when_a_socket_breaks_is_a_lost_connection(
+    node: Node, package: Make, monkeypatch: pytest.MonkeyPatch, method: str, error: Exception
+) -> None:
+    """paramiko's write_all raises a bare EOFError; one that escaped would hide what became of all other nodes."""
+    genuine = getattr(PipeStream, method)
+    calls = iter(range(10_000))
+
+    def break_it(stream: PipeStream, *arguments: object) -> object:
+        answer = genuine(stream, *arguments)
+        if method == "close" or next(calls) == 2:
+            raise error
+        return answer
+
+    monkeypatch.setattr(PipeStream, method, break_it)
+    if method == "close":
+        node.deploy(package("hello"))  # all was said and done before
+        assert node.greeting() == "hello"
+        return
+    with pytest.raises(ConnectionLostError) as caught:
+        node.deploy(package("hello"))
+    assert caught.value.where == "here"
+    assert "the connection broke: " in caught.value.what
+    assert not caught.value.what.removeprefix("the connection broke: ").startswith(";"), "it says why"
+
+
+def test_a_half_made_release_of_a_killed_deployment_is_removed(node: Node, package: Make) -> None:
+    node.deploy(package("hello"))
+    half = node.store.releases / "0002-half/site"
+    half.mkdir(parents=True)
+    (node.store.blobs / ".half").write_bytes(b"x")
+    node.deploy(package("goodbye"))
+    assert not half.exists()
+    assert not (node.store.blobs / ".half").exists()
+    assert node.greeting() == "goodbye"
+
+
+def test_a_disk_without_room_is_refused_before_anything_is_sent(node: Node, package: Make) -> None:
+    node.deploy(package("hello"))
+    space = os.statvfs(node.home)
+    with pytest.raises(DeployError, match="too full"):
+        node.store.check_room(space.f_bavail * space.f_frsize)
+
+
+def test_errors_of_the_system_are_told_in_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(_spec: dict[str, Any], _talk: object) -> dict[str, Any]:
+        raise OSError(errno.ENOSPC, "No space left on device", "/x")
+
+    monkeypatch.setitem(deploy_main.COMMANDS, "deploy", full)
+    assert "the disk is full (/x)" in json.loads(deploy_main.run("deploy", "{}"))["problem"]
+
+
+def test_a_home_that_cannot_be_written_is_named(node: Node, package: Make) -> None:
+    node.home.write_text("a file where a directory should be")
+    with pytest.raises(NodeError, match=str(node.home)):
+        node.deploy(package("hello"))
+
+
+@pytest.mark.parametrize("path", ["../evil", "/etc/evil", "manifest.json"])
+def test_a_manifest_cannot_write_outside_of_its_release(node: Node, package: Make, path: str) -> None:
+    hello = package("hello")
+    evil = replace(hello, files=(replace(hello.files[0], path=path), *hello.files[1:]))
+    with pytest.raises(NodeError, match="outside of the release"):
+        node.deploy(evil)
+    assert node.store.complete() == []
+
+
+def test_a_silent_node_is_given_up(node: Node, package: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(deployment_talk, "SILENCE_SECONDS", 0.3)
+    monkeypatch.setattr(deployment_talk, "program", lambda: "import time; time.sleep(60)")
+    with pytest.raises(ConnectionLostError, match="no sign of life"):
+        node.deploy(package("hello"))
