@@ -7,7 +7,6 @@ import os
 import shlex
 import shutil
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
@@ -15,17 +14,16 @@ from typing import Any, NoReturn, TypeVar
 import click
 
 from sage_lab import cli_tables, doctor, doctor_vm
+from sage_lab.cli_options import json_option, name_option
+from sage_lab.cli_up import describe, up
 from sage_lab.environment import program
 from sage_lab.errors import LabError
 from sage_lab.faults.cli import faults
 from sage_lab.lab import Lab
 from sage_lab.state import default_name, leftovers, sweep
-from sage_lab.topology import Topology
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
-name_option = click.option("--name", help="The lab's name; else $SAGE_LAB, else one for this environment.")
-json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 PASS_ON = {"ignore_unknown_options": True, "allow_interspersed_args": False}
 
 
@@ -47,33 +45,7 @@ def commands() -> None:
 
 
 commands.add_command(faults)
-
-
-@commands.command("up")
-@click.option("--workers", type=click.IntRange(min=0), help="How many workers; 2 when not given.")
-@click.option("--spare", "spares", multiple=True, metavar="NAME", help="A node outside of the cluster.")
-@click.option("--topology", type=click.Path(path_type=Path, exists=True, dir_okay=False), help="A YAML file.")
-@name_option
-@json_option
-def up(workers: int | None, spares: tuple[str, ...], topology: Path | None, name: str | None, as_json: bool) -> None:
-    """Build the lab, or reuse it when it is up and the same.
-
-    \b
-    Examples:
-      sage-lab up
-      sage-lab up --workers 3 --spare new-worker
-      sage-lab up --topology resources/topologies/ten-workers.yaml
-    """
-    if topology is not None and (workers is not None or spares):
-        raise click.UsageError("--topology already says how many workers and spares there are")
-    wanted = Topology.load(topology) if topology else Topology.of(2 if workers is None else workers, spares)
-    started = time.monotonic()
-    lab = Lab.up(wanted, name, report=lambda text: click.echo(text, err=as_json))
-    if as_json:
-        _print_json(_describe(lab))
-    else:
-        click.echo(f"lab {lab.name}: {len(lab.nodes)} nodes up in {time.monotonic() - started:.1f} s")
-        click.echo(f"configuration: {lab.config_path}")
+commands.add_command(up)
 
 
 @commands.command("status")
@@ -90,7 +62,7 @@ def status(name: str | None, as_json: bool) -> None:
     lab = Lab.attach(name)
     health = lab.status()
     if as_json:
-        _print_json({**_describe(lab), "nodes": [node.as_dict() for node in health]})
+        _print_json({**describe(lab), "nodes": [node.as_dict() for node in health]})
     else:
         cli_tables.print_health(lab.name, health)
 
@@ -195,24 +167,6 @@ def doctor_command(workers: int, as_json: bool) -> None:
     else:
         cli_tables.print_findings(findings, fit=fit)
     sys.exit(0 if fit else 1)
-
-
-def _describe(lab: Lab) -> dict[str, object]:
-    return {
-        "name": lab.name,
-        "directory": str(lab.directory),
-        "config": str(lab.config_path),
-        "ssh_config": str(lab.ssh_config_path),
-        "nodes": [
-            {
-                "name": node.name,
-                "role": node.role,
-                "control_address": node.control_address,
-                "cluster_address": node.cluster_address,
-            }
-            for node in lab.nodes
-        ],
-    }
 
 
 def _print_removed(removed: dict[str, list[str]], as_json: bool) -> None:

@@ -25,10 +25,10 @@ Run = Callable[[Sequence[str], float], Completed]
 def examine(workers: int = 2) -> list[Finding]:
     """What a VM lab with that many workers needs of this machine; boots a kernel for it, changes nothing."""
     return [
-        vagrant(_run),
-        libvirt_plugin(_run),
+        vagrant(run),
+        libvirt_plugin(run),
         _libvirtd(),
-        kvm(_run, kernels()),
+        kvm(run, kernels()),
         _disk(workers),
     ]
 
@@ -83,7 +83,8 @@ def _is_there(program: str) -> bool:
     return shutil.which(program, path=host.PATH) is not None
 
 
-def _run(argv: Sequence[str], timeout: float) -> Completed:
+def run(argv: Sequence[str], timeout: float) -> Completed:
+    """Run a command on this machine, at most so many seconds."""
     return host.try_run(argv, timeout=timeout)
 
 

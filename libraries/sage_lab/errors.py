@@ -41,8 +41,20 @@ class TopologyError(LabError, ValueError):
     """The topology cannot be built as it is written."""
 
 
+class InventoryError(LabError, ValueError):
+    """The inventory of existing machines is wrong."""
+
+
+class MachineError(LabError):
+    """An existing machine is not as the lab needs it."""
+
+
+class NotPossibleError(LabError):
+    """Machines of this kind cannot do it."""
+
+
 class NotRootError(LabError, PermissionError):
-    """The container lab needs root."""
+    """A lab that makes its own machines needs root."""
 
 
 class MissingProgramError(LabError):

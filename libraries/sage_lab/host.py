@@ -30,6 +30,9 @@ PACKAGES = {
 }
 """The programs that the container lab needs, and the Debian packages that bring them."""
 
+MORE_PACKAGES = {"virsh": "libvirt-clients", "docker": "docker.io", "ssh-keyscan": "openssh-client"}
+"""The programs that other labs need."""
+
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
@@ -37,7 +40,7 @@ def find(program: str) -> str:
     """The path of a program; raises MissingProgramError with the command that installs it."""
     path = shutil.which(program, path=PATH)
     if path is None:
-        package = PACKAGES.get(program, program)
+        package = {**PACKAGES, **MORE_PACKAGES}.get(program, program)
         raise MissingProgramError(f"{program} is not installed", where="this machine", fix=f"apt-get install {package}")
     return path
 

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TypeVar
 
 from sage_lab.errors import LabError, LabNotUpError, UnknownNodeError
 from sage_lab.ledger import Ledger
-from sage_lab.model import Completed, LabNode, NodeHealth, nodes_of
-from sage_lab.namespaces import need_root, on_host, on_network
+from sage_lab.model import Completed, LabNode, NodeHealth
+from sage_lab.namespaces import need_root
 from sage_lab.progress import Report, silent, step
-from sage_lab.providers import Provider
-from sage_lab.providers.container import PROVISION, ContainerProvider
+from sage_lab.providers import Ability
+from sage_lab.providers.container import PROVISION
+from sage_lab.providers.registry import DEFAULT, Choice
 from sage_lab.state import (
     DESCRIPTION,
     directory_of,
@@ -27,7 +27,6 @@ from sage_lab.state import (
     write_description,
 )
 from sage_lab.topology import Topology
-from sage_lab.undo import NETWORKS
 
 Result = TypeVar("Result")
 
@@ -35,28 +34,40 @@ Result = TypeVar("Result")
 class Lab:
     """A complete lab. Made by ``up`` or ``attach``; every method may be used from any thread."""
 
-    def __init__(self, name: str, directory: Path, topology: Topology) -> None:
+    def __init__(self, name: str, directory: Path, made_of: Topology | Choice) -> None:
         self.name = name
         self.directory = directory
-        self.topology = topology
-        self.nodes: tuple[LabNode, ...] = nodes_of(topology)
+        self._choice = made_of if isinstance(made_of, Choice) else Choice(made_of)
+        self._provider = self._choice.make(name, directory)
+        self.provider = self._provider.name
+        self.topology = self._choice.topology
         self.config_path = directory / "config.yaml"
         self.ssh_config_path = directory / "ssh_config"
         self.key_path = directory / "keys" / "sage"
         self.known_hosts_path = directory / "known_hosts"
-        self._provider: Provider = ContainerProvider(name, directory, self.nodes, topology)
 
     @classmethod
-    def up(cls, topology: Topology, name: str | None = None, report: Report = silent) -> Lab:
+    def up(
+        cls,
+        topology: Topology,
+        name: str | None = None,
+        report: Report = silent,
+        *,
+        provider: str = DEFAULT,
+        inventory: str | Path | None = None,
+    ) -> Lab:
         """Build the lab, or reuse it when it is there, the same, and healthy; anything else is swept first.
 
-        ``report`` is told each step with its time. Raises LabError; what was made until then is removed.
+        ``provider`` says what kind of machine; ``static`` takes those of the ``inventory``, which has to have at
+        least the workers and spares of the topology. ``report`` is told each step with its time. Raises LabError;
+        what was made until then is removed.
         """
-        need_root("building a lab")
         directory = directory_of(name)
-        lab = cls(directory.name, directory, topology)
+        lab = cls(directory.name, directory, Choice.of(topology, provider, inventory))
+        if lab._provider.needs_root:
+            need_root("building a lab")
         with locked(directory):
-            on_host(lambda: lab._bring_up(report))
+            lab._provider.outside(lambda: lab._bring_up(report))
         return lab
 
     @classmethod
@@ -71,8 +82,12 @@ class Lab:
                 where=str(directory),
                 fix=f"sage-lab up --name {directory.name}",
             )
-        topology = Topology.from_mapping(description["topology"], where=str(directory / DESCRIPTION))
-        return cls(directory.name, directory, topology)
+        return cls(directory.name, directory, Choice.from_mapping(description, where=str(directory / DESCRIPTION)))
+
+    @property
+    def nodes(self) -> tuple[LabNode, ...]:
+        """The head, the workers, the spares. Where machines are given their addresses, they have them when up."""
+        return self._provider.nodes
 
     def node(self, name: str) -> LabNode:
         """The node of that name; raises UnknownNodeError naming those that exist."""
@@ -94,7 +109,20 @@ class Lab:
 
     def inside(self, work: Callable[[], Result]) -> Result:
         """Do the work (sockets, not files) in the lab's network, in a thread of its own, and return its result."""
-        return on_network(NETWORKS / self.name, work)
+        return self._provider.inside(work)
+
+    def lacks(self, ability: Ability) -> str:
+        """Why the machines of this lab cannot do it; nothing when they can."""
+        return self._provider.lacks(ability)
+
+    @property
+    def controller_address(self) -> str:
+        """The address by which the nodes see this machine over the cluster link."""
+        return self._provider.controller_address()
+
+    def python(self, node: str) -> str:
+        """The path of the node's Python with Ray."""
+        return self._provider.python(self.node(node))
 
     def run(
         self,
@@ -111,51 +139,51 @@ class Lab:
         command on the node), UnknownNodeError, or NodeStateError when the node is off or frozen.
         """
         target = self.node(node)
-        return on_host(lambda: self._provider.run(target, argv, user=user, timeout=timeout, stdin=stdin))
+        return self._provider.outside(lambda: self._provider.run(target, argv, user=user, timeout=timeout, stdin=stdin))
 
     def power_off(self, node: str) -> None:
         """End the node as a cut of its power would; its disk stays."""
         target = self.node(node)
-        on_host(lambda: self._provider.power_off(target))
+        self._provider.outside(lambda: self._provider.power_off(target))
 
     def power_on(self, node: str) -> None:
         """Start the node on its disk; /run, /dev/shm and its network are fresh. Waits for its SSH server."""
         target = self.node(node)
-        on_host(lambda: self._provider.power_on(target))
+        self._provider.outside(lambda: self._provider.power_on(target))
 
     def unplug(self, node: str) -> None:
         """Cut the node's cluster link; the control link stays."""
         target = self.node(node)
-        on_host(lambda: self._provider.unplug(target))
+        self._provider.outside(lambda: self._provider.unplug(target))
 
     def plug(self, node: str) -> None:
         """Join the node's cluster link again."""
         target = self.node(node)
-        on_host(lambda: self._provider.plug(target))
+        self._provider.outside(lambda: self._provider.plug(target))
 
     def freeze(self, node: str) -> None:
         """Stop every process of the node where it is."""
         target = self.node(node)
-        on_host(lambda: self._provider.freeze(target))
+        self._provider.outside(lambda: self._provider.freeze(target))
 
     def thaw(self, node: str) -> None:
         """Let a frozen node go on."""
         target = self.node(node)
-        on_host(lambda: self._provider.thaw(target))
+        self._provider.outside(lambda: self._provider.thaw(target))
 
     def limit_processes(self, node: str, most: int | None) -> None:
         """Let the node have at most so many processes; as many as its topology says when nothing is given."""
         target = self.node(node)
-        on_host(lambda: self._provider.limit_processes(target, most))
+        self._provider.outside(lambda: self._provider.limit_processes(target, most))
 
     def write_protect(self, node: str, directory: str, *, protect: bool) -> None:
         """Let a directory of the node be read-only, or no more; what is open for writing already stays so."""
         target = self.node(node)
-        on_host(lambda: self._provider.write_protect(target, directory, protect=protect))
+        self._provider.outside(lambda: self._provider.write_protect(target, directory, protect=protect))
 
     def status(self) -> list[NodeHealth]:
         """How each node is now, in the order of ``nodes``."""
-        return on_host(self._provider.health)
+        return self._provider.outside(self._provider.health)
 
     def down(self) -> None:
         """Remove the lab and everything it made; gone already is no error."""
@@ -190,7 +218,8 @@ class Lab:
         return all(node.state == "running" and node.ssh and node.plugged for node in health)
 
     def _description(self) -> dict[str, object]:
-        return {"name": self.name, "topology": self.topology.as_dict(), "made_of": _fingerprint()}
+        made_of = {**self._provider.describe(), "code": _fingerprint()}
+        return {"name": self.name, **self._choice.as_dict(), "made_of": made_of}
 
 
 @contextlib.contextmanager
@@ -203,8 +232,8 @@ def _noting(error: BaseException) -> Iterator[None]:
 
 
 def _fingerprint() -> str:
-    """What the nodes are made of: another environment, step or code makes another lab."""
-    digest = hashlib.sha256(f"{sys.prefix}\n{sys.base_prefix}\n".encode())
+    """The steps and the code that make the nodes: others make another lab."""
+    digest = hashlib.sha256()
     package = Path(__file__).parent
     sources = [*PROVISION.glob("*.sh"), *(package / "providers").glob("*.py"), package / "lab_files.py"]
     for path in sorted(sources):

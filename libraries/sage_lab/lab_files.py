@@ -4,18 +4,25 @@ from __future__ import annotations
 
 import os
 import socket
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import yaml
 
-from sage_lab import environment, host
+from sage_lab import host
+from sage_lab.inventory import Inventory
 from sage_lab.model import CLUSTER_NETWORK, CONTROL_NETWORK, CONTROLLER, LabNode
 from sage_lab.namespaces import HOSTS
 
 USER = "sage"
+SSH_PORT = 22
 HOST_KEY = "ssh_host_ed25519_key"
 TEMP_DIRECTORY = "/tmp/ray"  # noqa: S108 - on the nodes
+CONTROLLER_ADDRESSES = {
+    "controller": f"{CLUSTER_NETWORK}.{CONTROLLER}",
+    "controller-control": f"{CONTROL_NETWORK}.{CONTROLLER}",
+}
 LOG_DIRECTORY = f"/home/{USER}/.sage/logs"
 
 
@@ -26,35 +33,41 @@ def make_key(path: Path, comment: str) -> str:
     return path.with_name(f"{path.name}.pub").read_text(encoding="utf-8").strip()
 
 
-def write_all(directory: Path, nodes: Sequence[LabNode], host_keys: Sequence[str]) -> None:
-    """Write the files below into the lab's directory; ``host_keys`` are the nodes' public keys, in order."""
+def write_all(
+    directory: Path,
+    nodes: Sequence[LabNode],
+    host_keys: Sequence[str],
+    *,
+    controller: Mapping[str, str] = CONTROLLER_ADDRESSES,
+    environment_home: str = sys.prefix,
+) -> None:
+    """Write the files below into the lab's directory; ``host_keys`` are the nodes' public keys, in order.
+
+    ``controller`` has this machine's addresses by their names, ``environment_home`` is where the nodes have Ray.
+    """
     public = {node.name: key for node, key in zip(nodes, host_keys, strict=True)}
     key, known = directory / "keys" / USER, directory / "known_hosts"
     for name, text in {
-        "hosts": hosts(nodes),
-        HOSTS: hosts_of_controller(nodes),
+        "hosts": hosts(nodes, controller),
+        HOSTS: hosts_of_controller(nodes, controller),
         "known_hosts": known_hosts(nodes, public),
         "ssh_config": ssh_config(nodes, key, known),
-        "config.yaml": sage_config(nodes, key, known),
+        "config.yaml": sage_config(nodes, key, known, environment_home),
     }.items():
         (directory / name).write_text(text, encoding="utf-8")
 
 
-def hosts(nodes: Sequence[LabNode]) -> str:
+def hosts(nodes: Sequence[LabNode], controller: Mapping[str, str] = CONTROLLER_ADDRESSES) -> str:
     """The hosts file: a node's name is its cluster address, ``<name>-control`` its control address."""
-    lines = [
-        "127.0.0.1 localhost",
-        f"{CLUSTER_NETWORK}.{CONTROLLER} controller",
-        f"{CONTROL_NETWORK}.{CONTROLLER} controller-control",
-    ]
+    lines = ["127.0.0.1 localhost", *(f"{address} {name}" for name, address in controller.items())]
     for node in nodes:
         lines += [f"{node.cluster_address} {node.name}", f"{node.control_address} {node.name}-control"]
     return "\n".join(lines) + "\n"
 
 
-def hosts_of_controller(nodes: Sequence[LabNode]) -> str:
+def hosts_of_controller(nodes: Sequence[LabNode], controller: Mapping[str, str] = CONTROLLER_ADDRESSES) -> str:
     """The hosts file of an entered controller, which knows its own machine's name too."""
-    return hosts(nodes) + f"{CLUSTER_NETWORK}.{CONTROLLER} {socket.gethostname()}\n"
+    return hosts(nodes, controller) + f"{controller['controller']} {socket.gethostname()}\n"
 
 
 def known_hosts(nodes: Sequence[LabNode], public_keys: Mapping[str, str]) -> str:
@@ -69,10 +82,19 @@ def known_hosts(nodes: Sequence[LabNode], public_keys: Mapping[str, str]) -> str
 
 def ssh_config(nodes: Sequence[LabNode], key: Path, known: Path) -> str:
     """OpenSSH's client configuration: every node by its name, over the control link."""
-    blocks = [f"Host {node.name}\n    HostName {node.control_address}\n" for node in nodes]
-    blocks.append(
+    blocks = [_host_block(node.name, node.control_address, node.port) for node in nodes]
+    return "\n".join([*blocks, _host_settings(USER, key, known)])
+
+
+def _host_block(name: str, address: str, port: int) -> str:
+    listens = f"    Port {port}\n" if port != SSH_PORT else ""
+    return f"Host {name}\n    HostName {address}\n{listens}"
+
+
+def _host_settings(user: str, key: Path, known: Path) -> str:
+    return (
         "Host *\n"
-        f"    User {USER}\n"
+        f"    User {user}\n"
         f'    IdentityFile "{key}"\n'
         "    IdentitiesOnly yes\n"
         f'    UserKnownHostsFile "{known}"\n'
@@ -82,12 +104,11 @@ def ssh_config(nodes: Sequence[LabNode], key: Path, known: Path) -> str:
         "    ConnectTimeout 10\n"
         "    LogLevel ERROR\n"
     )
-    return "\n".join(blocks)
 
 
-def sage_config(nodes: Sequence[LabNode], key: Path, known: Path) -> str:
+def sage_config(nodes: Sequence[LabNode], key: Path, known: Path, environment_home: str = sys.prefix) -> str:
     """The SAGE configuration of the lab, as YAML; spares are not in it."""
-    programs = {"ray_command": environment.program("ray"), "python_path": environment.program("python")}
+    programs = {"ray_command": f"{environment_home}/bin/ray", "python_path": f"{environment_home}/bin/python"}
     node = {
         "temp_dir": TEMP_DIRECTORY,
         "log_dir": LOG_DIRECTORY,
@@ -118,6 +139,53 @@ def sage_config(nodes: Sequence[LabNode], key: Path, known: Path) -> str:
         "cluster": {"start_concurrency": (os.cpu_count() or 1) + 1},
     }
 
+    return _yaml(config)
+
+
+def write_static(directory: Path, inventory: Inventory) -> None:
+    """Write the OpenSSH and the SAGE configuration of machines that exist already into the lab's directory."""
+    key, known = Path(inventory.machines[0].key), Path(inventory.known_hosts)
+    blocks = [_host_block(one.name, one.control_address or one.host, one.port) for one in inventory.machines]
+    blocks.append(_host_settings(inventory.machines[0].user, key, known))
+    (directory / "ssh_config").write_text("\n".join(blocks), encoding="utf-8")
+    (directory / "config.yaml").write_text(static_sage_config(inventory), encoding="utf-8")
+
+
+def static_sage_config(inventory: Inventory) -> str:
+    """The SAGE configuration of machines that exist already, as YAML; spares are not in it."""
+    head = inventory.machines[0]
+    others = [one for one in inventory.machines if one.role == "worker"]
+    sizes = {"num_cpus": inventory.num_cpus, "object_store_memory": inventory.object_store_memory}
+    node = {
+        "temp_dir": inventory.temp_dir,
+        "log_dir": inventory.log_dir,
+        **{key: value for key, value in sizes.items() if value is not None},
+    }
+    # Those outside of the cluster may join it, by the same program: take theirs when there is no worker.
+    program = (others or [one for one in inventory.machines if one.role == "spare"] or [head])[0]
+    return _yaml(
+        {
+            "head": {
+                "host": head.host,
+                "ssh_port": head.port,
+                "ray_command": head.ray,
+                "python_path": head.python,
+                **node,
+            },
+            "worker": node,
+            "ssh": {
+                "user": head.user,
+                "key_path": head.key,
+                "known_hosts": inventory.known_hosts,
+                "host_keys": "strict",
+                "workers": [{"host": one.host, "port": one.port} for one in others],
+            },
+            "remote": {"ray_command": program.ray, "python_path": program.python},
+        }
+    )
+
+
+def _yaml(config: Mapping[str, object]) -> str:
     class Plain(yaml.SafeDumper):
         def ignore_aliases(self, data: object) -> bool:  # noqa: ARG002 - the name is PyYAML's
             return True

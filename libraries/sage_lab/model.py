@@ -8,7 +8,10 @@ from typing import Literal
 from sage_lab.topology import Topology
 
 Role = Literal["head", "worker", "spare"]
-State = Literal["running", "paused", "stopped"]
+Become = Literal["sudo", "login", "none"]
+"""How the lab gets to be root on a machine: by sudo, by logging in as root with the same key, or not at all."""
+State = Literal["running", "paused", "stopped", "unknown"]
+"""``unknown``: it does not answer, and nobody but the node itself could tell."""
 
 CONTROL_NETWORK = "198.18.0"
 CLUSTER_NETWORK = "198.18.1"
@@ -18,12 +21,16 @@ FIRST_NODE = 10
 
 @dataclass(frozen=True)
 class LabNode:
-    """One machine of the lab and its two addresses: the lab's own link and the cluster's."""
+    """One machine of the lab and its two addresses: the lab's own link and the cluster's.
+
+    ``port`` is where its SSH server listens. A machine with one link only has the same address twice.
+    """
 
     name: str
     role: Role
     control_address: str
     cluster_address: str
+    port: int = 22
 
     @property
     def number(self) -> int:
@@ -56,6 +63,21 @@ class NodeHealth:
     memory_limit: int
     disk_used: int
     disk_size: int
+
+    @classmethod
+    def of(
+        cls,
+        node: LabNode,
+        *,
+        state: State,
+        ssh: bool,
+        plugged: bool,
+        memory: tuple[int, int] = (0, 0),
+        disk: tuple[int, int] = (0, 0),
+    ) -> NodeHealth:
+        """The health of a node; of memory and disk, what is used and how much there is."""
+        addresses = (node.control_address, node.cluster_address)
+        return cls(node.name, node.role, *addresses, state, ssh, plugged, *memory, *disk)
 
     def as_dict(self) -> dict[str, object]:
         """The same as plain values, for JSON."""

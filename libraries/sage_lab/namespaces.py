@@ -42,13 +42,13 @@ def need_root(what: str) -> None:
         )
 
 
-def enter(network: Path, hosts: Path, hidden: Path) -> None:
-    """Join the network and see ``hosts`` as /etc/hosts, from the calling thread on; again is no harm.
+def enter(network: Path | None, hosts: Path, hidden: Path) -> None:
+    """Join the network, if any, and see ``hosts`` as /etc/hosts, from the calling thread on; again is no harm.
 
     Mounts below ``hidden`` are dropped from this process's view, so that it keeps no lab's disk alive.
     """
     need_root("entering the lab's network")
-    if in_network(network):
+    if network is not None and in_network(network):
         return
     host = _host_of_entered() or _open_namespaces("thread-self")
     kernel.unshare(kernel.CLONE_NEWNS)
@@ -61,7 +61,8 @@ def enter(network: Path, hosts: Path, hidden: Path) -> None:
         kernel.umount(Path("/etc/hosts"), kernel.MNT_DETACH)
     kernel.mount(str(hosts), Path("/etc/hosts"), flags=kernel.MS_BIND)
     _Entered.host = host
-    _join_network(network)
+    if network is not None:
+        _join_network(network)
 
 
 def in_network(network: Path) -> bool:

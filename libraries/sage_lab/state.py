@@ -8,7 +8,7 @@ import json
 import os
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +24,9 @@ _NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,30}[a-z0-9])?")
 
 
 def home() -> Path:
-    """Where the labs of this machine keep their state: $SAGE_LAB_HOME, or /var/lib/sage-lab."""
-    return Path(os.environ.get("SAGE_LAB_HOME") or HOME).resolve()
+    """Where labs keep their state: $SAGE_LAB_HOME, or /var/lib/sage-lab, or ~/.local/state/sage-lab of a user."""
+    own = HOME if os.geteuid() == 0 else Path("~/.local/state/sage-lab").expanduser()
+    return Path(os.environ.get("SAGE_LAB_HOME") or own).resolve()
 
 
 def default_name() -> str:
@@ -39,11 +40,12 @@ def sweep(name: str | None = None) -> list[str]:
     Returns what was removed, nothing when nothing was there; raises SweepError naming what stayed.
     """
     directory = directory_of(name)
-    need_root("sweeping a lab")
     if not directory.exists() and not directory.with_suffix(".lock").exists():
         return []
+    if directory.exists() and directory.stat().st_uid != os.geteuid():
+        need_root("sweeping somebody else's lab")
     with locked(directory):
-        return on_host(lambda: undo_all(directory))
+        return _outside(directory)(lambda: undo_all(directory))
 
 
 def names() -> list[str]:
@@ -64,8 +66,17 @@ def leftovers() -> list[str]:
 
 
 def _is_complete(name: str) -> bool:
-    described = read_description(home() / name) is not None
-    return described and on_host((NETWORKS / name).exists)
+    description = read_description(home() / name)
+    if description is None:
+        return False
+    # A reboot ends containers, and leaves other machines where they are.
+    return description.get("provider") != "container" or on_host((NETWORKS / name).exists)
+
+
+def _outside(directory: Path) -> Callable[[Callable[[], list[str]]], list[str]]:
+    """Where a lab is undone: containers in the machine's own namespaces, machines from where they are reached."""
+    description = read_description(directory) or {}
+    return (lambda work: work()) if description.get("provider") == "static" else on_host
 
 
 def directory_of(name: str | None) -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 import select
 import shutil
@@ -12,8 +13,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from sage_lab import cgroups, host, kernel, lock
-from sage_lab.errors import SweepError
+from sage_lab.errors import LabError, SweepError
 from sage_lab.ledger import Ledger, Undo
+from sage_lab.providers import libvirt
 
 NETWORKS = Path("/run/netns")
 """Where iproute2 keeps named network namespaces; its first namespace makes this a mount point."""
@@ -83,11 +85,34 @@ def remove_directory(target: str) -> bool:
 
 
 def discard_fault(target: str) -> bool:
-    """Forget an active fault; what it did goes with the node that it struck."""
+    """Forget an active fault; what it did goes with the node that it struck.
+
+    A machine that existed before the lab does not go: there the fault is healed.
+    """
     path = Path(target)
     found = path.exists()
+    if found and _machines_stay(path.parent.parent):
+        _heal(path)
     path.unlink(missing_ok=True)
     return found
+
+
+def _machines_stay(lab: Path) -> bool:
+    try:
+        return bool(json.loads((lab / "lab.json").read_text(encoding="utf-8"))["provider"] == "static")
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+
+
+def _heal(record: Path) -> None:
+    # The faults of a lab are built on the lab, which is built on this: imported here, they make no circle.
+    from sage_lab.faults.active_faults import find  # noqa: PLC0415
+    from sage_lab.lab import Lab  # noqa: PLC0415
+
+    try:
+        find(Lab.attach(record.parent.parent.name), record.stem).heal()
+    except LabError as error:
+        raise SweepError(f"the fault is not healed: {error}", where=str(record), fix="heal it by hand") from error
 
 
 def end_fault_watcher(target: str) -> bool:
@@ -115,6 +140,7 @@ UNDOERS: Mapping[str, Undo] = {
     "network": remove_network,
     "networks-directory": leave_networks_directory,
     "cgroup": cgroups.remove,
+    "libvirt": libvirt.sweep,
     "fault": discard_fault,
     "fault-watcher": end_fault_watcher,
 }

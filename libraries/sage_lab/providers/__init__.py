@@ -2,11 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Protocol
+from collections.abc import Callable, Mapping, Sequence
+from enum import StrEnum
+from typing import Any, Protocol, TypeVar
 
 from sage_lab.model import Completed, LabNode, NodeHealth
 from sage_lab.progress import Report
+
+Result = TypeVar("Result")
+
+
+class Ability(StrEnum):
+    """What some faults need of the machines; a provider that lacks one says why."""
+
+    POWER = "power"
+    FREEZE = "freeze"
+    UNPLUG = "unplug"
+    PROCESS_LIMIT = "process limit"
+    WRITE_PROTECTION = "write protection"
+    CLUSTER_LINK = "cluster link"
+    SSH_SERVER = "SSH server"
+    CLOCK = "clock"
 
 
 class Provider(Protocol):
@@ -16,11 +32,36 @@ class Provider(Protocol):
     method for that here.
     """
 
+    name: str
+    """How the provider is chosen: ``container``, ``static``, ``vagrant`` or ``compose``."""
+    needs_root: bool
+    """Whether this process has to be root."""
+    nodes: tuple[LabNode, ...]
+    """The nodes with their addresses: the head, the workers, the spares."""
+
+    def describe(self) -> Mapping[str, Any]:
+        """What makes this lab another one than one with other words, as plain values."""
+
     def build(self, report: Report) -> None:
         """Make all nodes and wait until each answers over SSH; raises LabError."""
 
     def enter(self) -> None:
         """Let this process reach the nodes, by address and by name; again is no harm."""
+
+    def inside(self, work: Callable[[], Result]) -> Result:
+        """Do the work (sockets, not files) where the nodes can be reached, and return its result."""
+
+    def outside(self, work: Callable[[], Result]) -> Result:
+        """Do the lab's own work where it is done, also when this process has entered the lab's network."""
+
+    def lacks(self, ability: Ability) -> str:
+        """Why these machines cannot do it; nothing when they can."""
+
+    def controller_address(self) -> str:
+        """The address by which the nodes see this machine over the cluster link."""
+
+    def python(self, node: LabNode) -> str:
+        """The path of the node's Python with Ray."""
 
     def run(self, node: LabNode, argv: Sequence[str], *, user: str, timeout: float, stdin: str | None) -> Completed:
         """Run a command on the node and wait for its end, at most ``timeout`` seconds."""

@@ -5,40 +5,53 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from sage_lab import cgroups, environment, kernel, lab_files, lock, namespaces
 from sage_lab.errors import NodeStateError, ProvisionError
 from sage_lab.ledger import Ledger
-from sage_lab.model import Completed, LabNode, NodeHealth, State
+from sage_lab.model import CLUSTER_NETWORK, CONTROLLER, Completed, LabNode, NodeHealth, State, nodes_of
 from sage_lab.progress import Report, step
-from sage_lab.providers import base_layer, runtime, sshd
+from sage_lab.providers import Ability, base_layer, runtime, sshd
+from sage_lab.providers.layers import Layers
 from sage_lab.providers.network import Network
 from sage_lab.topology import GIB, Topology
 
 PROVISION = Path(__file__).resolve().parents[3] / "provision" / "node"
 _PROVISION_TARGET = Path("/run/provision")
 _PROVISION_TIMEOUT = 120.0
+Result = TypeVar("Result")
+LACKS: Mapping[Ability, str] = {
+    Ability.CLOCK: "the containers of a lab share the clock of this machine; it takes a virtual machine per node",
+}
 _STATES: dict[str, State] = {"running": "running", "paused": "paused"}
 
 
 class ContainerProvider:
     """The containers of one lab; its files lie in the lab's directory."""
 
-    def __init__(self, name: str, directory: Path, nodes: Sequence[LabNode], topology: Topology) -> None:
-        self._name = name
+    name = "container"
+    needs_root = True
+
+    def __init__(self, lab: str, directory: Path, topology: Topology) -> None:
+        self.nodes = nodes_of(topology)
+        self._name = lab
         self._directory = directory
-        self._nodes = nodes
         self._topology = topology
         self._ledger = Ledger(directory)
-        self._network = Network(name, self._ledger)
-        self._runtime = runtime.Runtime(name, directory)
+        self._layers = Layers(directory, self._ledger)
+        self._network = Network(lab, self._ledger)
+        self._runtime = runtime.Runtime(lab, directory)
+        self._group = f"{cgroups.ROOT}/{lab}"
         self._shared = environment.shared_directories()
         self._template: dict[str, Any] = {}
+
+    def describe(self) -> Mapping[str, Any]:
+        """The environment that the nodes share with this machine."""
+        return {"environment": [sys.prefix, sys.base_prefix]}
 
     def build(self, report: Report) -> None:
         """Make all nodes and wait until each answers over SSH; raises LabError."""
@@ -46,25 +59,46 @@ class ContainerProvider:
         keys = self._directory / "keys"
         with step(report, "keys made"), ThreadPoolExecutor() as pool:
             user_key = pool.submit(lab_files.make_key, keys / lab_files.USER, self._name)
-            host_keys = list(pool.map(self._make_host_key, self._nodes))
-        lab_files.write_all(self._directory, self._nodes, host_keys)
+            host_keys = list(pool.map(self._make_host_key, self.nodes))
+        lab_files.write_all(self._directory, self.nodes, host_keys)
         with step(report, "base layer provisioned"):
             self._provision(user_key.result())
         with step(report, "network laid"):
-            self._network.build(self._nodes)
-        with step(report, f"{len(self._nodes)} nodes started"):
-            for node in self._nodes:
+            self._network.build(self.nodes)
+        with step(report, f"{len(self.nodes)} nodes started"):
+            for node in self.nodes:
                 self._make_disk(node)
             # Recorded once more: what was recorded last is undone first, and processes must end first.
             self._ledger.record("cgroup", self._group)
             with ThreadPoolExecutor(max_workers=(os.cpu_count() or 1) + 2) as pool:
-                list(pool.map(self._start, self._nodes))
+                list(pool.map(self._start, self.nodes))
         with step(report, "all nodes answer over SSH"):
-            sshd.wait(self._network.path, self._nodes)
+            sshd.wait(self.inside, self.nodes)
 
     def enter(self) -> None:
         """Let the calling thread, and what it starts from now on, reach the nodes by address and by name."""
         namespaces.enter(self._network.path, self._directory / namespaces.HOSTS, hidden=self._directory.parent)
+
+    def inside(self, work: Callable[[], Result]) -> Result:
+        """Do the work in the lab's network, in a thread of its own."""
+        return namespaces.on_network(self._network.path, work)
+
+    def outside(self, work: Callable[[], Result]) -> Result:
+        """Do the work in the machine's own namespaces."""
+        return namespaces.on_host(work)
+
+    def lacks(self, ability: Ability) -> str:
+        """Why the containers cannot do it; nothing when they can."""
+        return LACKS.get(ability, "")
+
+    def controller_address(self) -> str:
+        """The lab's own end of the cluster link."""
+        return f"{CLUSTER_NETWORK}.{CONTROLLER}"
+
+    def python(self, node: LabNode) -> str:
+        """The nodes share this environment."""
+        del node
+        return environment.program("python")
 
     def run(self, node: LabNode, argv: Sequence[str], *, user: str, timeout: float, stdin: str | None) -> Completed:
         """Run a command on the node by runc; raises NodeStateError when the node is off or frozen."""
@@ -89,7 +123,7 @@ class ContainerProvider:
             self._runtime.delete(node.name)
             self._network.rebuild(node)
             self._start(node)
-        sshd.wait(self._network.path, [node])
+        sshd.wait(self.inside, [node])
 
     def unplug(self, node: LabNode) -> None:
         """Cut the node's cluster link; the control link stays."""
@@ -112,7 +146,7 @@ class ContainerProvider:
             self._runtime.resume(node.name)
 
     def limit_processes(self, node: LabNode, most: int | None) -> None:
-        """Let the node have at most so many processes; as many as its topology says when nothing is given."""
+        """Let the node have at most so many processes."""
         cgroups.limit_processes(self._runtime.group(node.name), most or self._topology.processes)
 
     def write_protect(self, node: LabNode, directory: str, *, protect: bool) -> None:
@@ -124,20 +158,18 @@ class ContainerProvider:
         """How each node is now: its container, its links, its memory and its disk."""
         states = self._runtime.states()
         ports = self._network.plugged_ports()
-        answering = sshd.answering(self._network.path, self._nodes)
+        answering = sshd.answering(self.inside, self.nodes)
         return [
-            self._health(
+            NodeHealth.of(
                 node,
-                _STATES.get(states.get(node.name, ("stopped", 0))[0], "stopped"),
+                state=_STATES.get(states.get(node.name, ("stopped", 0))[0], "stopped"),
                 ssh=answering[node.name],
                 plugged=ports.get(f"cluster-{node.number}", False),
+                memory=cgroups.usage(self._runtime.group(node.name)),
+                disk=self._layers.usage(node.name),
             )
-            for node in self._nodes
+            for node in self.nodes
         ]
-
-    @property
-    def _group(self) -> str:
-        return f"{cgroups.ROOT}/{self._name}"
 
     def _state(self, node: LabNode) -> State:
         return _STATES.get(self._runtime.states().get(node.name, ("stopped", 0))[0], "stopped")
@@ -151,48 +183,17 @@ class ContainerProvider:
                 fix="power it on, or thaw it, first",
             )
 
-    def _health(self, node: LabNode, state: State, *, ssh: bool, plugged: bool) -> NodeHealth:
-        used, limit = cgroups.usage(self._runtime.group(node.name))
-        disk = os.statvfs(self._layer(node.name))
-        return NodeHealth(
-            **asdict(node),
-            state=state,
-            ssh=ssh,
-            plugged=plugged,
-            memory_used=used,
-            memory_limit=limit,
-            disk_used=(disk.f_blocks - disk.f_bfree) * disk.f_frsize,
-            disk_size=disk.f_blocks * disk.f_frsize,
-        )
-
-    def _layer(self, name: str) -> Path:
-        return self._directory / "layers" / name
-
-    def _bundle(self, name: str) -> Path:
-        return self._directory / "bundles" / name
-
     def _make_host_key(self, node: LabNode) -> str:
         return lab_files.make_key(self._directory / "keys" / node.name / lab_files.HOST_KEY, node.name)
 
-    def _mount(self, source: str, target: Path, kind: str, options: str) -> None:
-        target.mkdir(parents=True, exist_ok=True)
-        self._ledger.record("mount", target)
-        kernel.mount(source, target, kind, options=options)
-
-    def _overlay(self, lower: str, layer: Path, target: Path) -> None:
-        for part in ("upper", "work"):
-            (layer / part).mkdir(exist_ok=True)
-        (layer / "upper").chmod(0o755)
-        self._mount("overlay", target, "overlay", f"lowerdir={lower},upperdir={layer}/upper,workdir={layer}/work")
-
     def _provision(self, authorized_key: str) -> None:
         """Make the base layer and run the provisioning steps in it, in a container without a network."""
-        layer, bundle = self._layer("base"), self._bundle("base")
+        layer, bundle = self._layers.path("base"), self._layers.bundle("base")
         # On a file system of its own: an overlay's lower layers may not lie inside each other.
-        self._mount("tmpfs", layer, "tmpfs", f"mode=700,size={GIB}")
+        self._layers.mount("tmpfs", layer, "tmpfs", f"mode=700,size={GIB}")
         (layer / "upper").mkdir()
         base_layer.prepare(layer / "upper", self._shared)
-        self._overlay("/", layer, bundle / "rootfs")
+        self._layers.overlay("/", layer, bundle / "rootfs")
         self._ledger.record("cgroup", self._group)
         self._template = self._runtime.template(bundle)
         self._write_spec(
@@ -214,14 +215,14 @@ class ContainerProvider:
                 where=str(PROVISION),
                 fix="correct the step named above; each may be run again",
             )
-        base_layer.write_network_files(bundle / "rootfs" / "etc", lab_files.hosts(self._nodes))
+        base_layer.write_network_files(bundle / "rootfs" / "etc", lab_files.hosts(self.nodes))
         kernel.umount(bundle / "rootfs")
 
     def _make_disk(self, node: LabNode) -> None:
         """The node's own disk, which can really fill, and what makes the node this one."""
-        layer, bundle = self._layer(node.name), self._bundle(node.name)
-        self._mount("tmpfs", layer, "tmpfs", f"mode=700,size={self._topology.disk}")
-        self._overlay(f"{self._layer('base')}/upper:/", layer, bundle / "rootfs")
+        layer, bundle = self._layers.path(node.name), self._layers.bundle(node.name)
+        self._layers.mount("tmpfs", layer, "tmpfs", f"mode=700,size={self._topology.disk}")
+        self._layers.overlay(f"{self._layers.path('base')}/upper:/", layer, bundle / "rootfs")
         etc = bundle / "rootfs" / "etc"
         (etc / "hostname").write_text(f"{node.name}\n", encoding="utf-8")
         key = self._directory / "keys" / node.name / lab_files.HOST_KEY
@@ -232,7 +233,7 @@ class ContainerProvider:
         self._write_spec(node.name, network=self._network.path_of(node))
 
     def _write_spec(self, name: str, *, network: Path | None, **more: Sequence[Any]) -> None:
-        bundle = self._bundle(name)
+        bundle = self._layers.bundle(name)
         spec = runtime.spec(
             self._template,
             name=name,
@@ -245,4 +246,4 @@ class ContainerProvider:
         (bundle / "config.json").write_text(json.dumps(spec, indent=1), encoding="utf-8")
 
     def _start(self, node: LabNode) -> None:
-        self._runtime.start(node.name, self._bundle(node.name))
+        self._runtime.start(node.name, self._layers.bundle(node.name))

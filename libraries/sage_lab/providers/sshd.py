@@ -1,4 +1,4 @@
-"""Whether a node's SSH server answers, seen from the lab's network."""
+"""Whether a node's SSH server answers, seen from where the nodes can be reached."""
 
 from __future__ import annotations
 
@@ -6,40 +6,40 @@ import socket
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from sage_lab.errors import NodeNotReadyError
 from sage_lab.model import LabNode
-from sage_lab.namespaces import on_network
 
 Result = TypeVar("Result")
+Inside = Callable[[Callable[[], Any]], Any]
+"""Does work where the nodes can be reached, and returns its result."""
 PORT = 22
 _POLL = 0.02
 
 
-def greeting(address: str, timeout: float) -> str:
+def greeting(address: str, timeout: float, port: int = PORT) -> str:
     """What the server says first; raises OSError when there is none within ``timeout`` seconds."""
-    with socket.create_connection((address, PORT), timeout=timeout) as connection:
+    with socket.create_connection((address, port), timeout=timeout) as connection:
         said = connection.recv(255).decode(errors="replace").strip()
     if not said.startswith("SSH-"):
         raise OSError(f"it said {said!r}, which is not SSH")
     return said
 
 
-def answering(network: Path, nodes: Sequence[LabNode], *, timeout: float = 2.0) -> dict[str, bool]:
+def answering(inside: Inside, nodes: Sequence[LabNode], *, timeout: float = 2.0) -> dict[str, bool]:
     """Which nodes greet over the control link within ``timeout`` seconds, all asked at once."""
 
     def asks(node: LabNode) -> bool:
         try:
-            return bool(greeting(node.control_address, timeout))
+            return bool(greeting(node.control_address, timeout, node.port))
         except OSError:
             return False
 
-    return dict(zip((node.name for node in nodes), _all_at_once(network, asks, nodes), strict=True))
+    return dict(zip((node.name for node in nodes), _all_at_once(inside, asks, nodes), strict=True))
 
 
-def wait(network: Path, nodes: Sequence[LabNode], *, deadline: float = 30.0) -> None:
+def wait(inside: Inside, nodes: Sequence[LabNode], *, deadline: float = 30.0) -> None:
     """Wait until every node greets; raises NodeNotReadyError with what was seen last."""
     until = time.monotonic() + deadline
 
@@ -51,17 +51,18 @@ def wait(network: Path, nodes: Sequence[LabNode], *, deadline: float = 30.0) -> 
                 if time.monotonic() >= until:
                     raise NodeNotReadyError(
                         f"no SSH over the control link after {deadline:g} s: {error}",
-                        where=f"{node.name}, {node.control_address}:{PORT}",
+                        where=f"{node.name}, {node.control_address}:{node.port}",
                         fix="'sage-lab status' and the node's console.log in the lab's directory tell more",
                     ) from error
                 time.sleep(_POLL)
 
-    _all_at_once(network, waits, nodes)
+    _all_at_once(inside, waits, nodes)
 
 
-def _all_at_once(network: Path, ask: Callable[[LabNode], Result], nodes: Sequence[LabNode]) -> list[Result]:
+def _all_at_once(inside: Inside, ask: Callable[[LabNode], Result], nodes: Sequence[LabNode]) -> list[Result]:
     def work() -> list[Result]:
         with ThreadPoolExecutor(max_workers=max(1, len(nodes))) as pool:
             return list(pool.map(ask, nodes))
 
-    return on_network(network, work)
+    results: list[Result] = inside(work)
+    return results

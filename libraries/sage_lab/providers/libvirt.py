@@ -1,0 +1,138 @@
+"""The virtual machines of a lab by ``virsh``: power, freezing, cables, and a sweep by the lab's prefix."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from sage_lab import host
+from sage_lab.errors import HostCommandError, MissingProgramError, NodeStateError, SweepError
+from sage_lab.model import Completed, State
+
+_TIMEOUT = 60.0
+_STATES: dict[str, State] = {"running": "running", "idle": "running", "paused": "paused", "pmsuspended": "paused"}
+_GONE = ("failed to get domain", "domain is not running", "Domain not found", "not found")
+
+
+def prefix_of(lab: str) -> str:
+    """What the names of all domains, volumes and networks of the lab begin with; no other lab's names do."""
+    return f"{lab}_"
+
+
+class Domain:
+    """One virtual machine."""
+
+    def __init__(self, lab: str, node: str, link: str) -> None:
+        self.name = f"{prefix_of(lab)}{node}"
+        self._node = node
+        self._link = link
+
+    def state(self) -> State:
+        """``running``, ``paused`` or ``stopped``; a machine that libvirt does not know is ``stopped``."""
+        said = _try("domstate", self.name)
+        if said.returncode != 0:
+            if any(words in said.stderr for words in _GONE):
+                return "stopped"
+            raise _failed(said)
+        return _STATES.get(said.stdout.strip(), "stopped")
+
+    def power_off(self) -> None:
+        """Cut the power. Off already is no error."""
+        if self.state() != "stopped":
+            _virsh("destroy", self.name)
+
+    def power_on(self) -> None:
+        """Switch it on. On already is no error."""
+        if self.state() == "stopped":
+            _virsh("start", self.name)
+
+    def freeze(self) -> None:
+        """Stop its processors. Frozen already is no error; NodeStateError when it is off."""
+        if self._on("freeze it") == "running":
+            _virsh("suspend", self.name)
+
+    def thaw(self) -> None:
+        """Let its processors go on. Running already is no error; NodeStateError when it is off."""
+        if self._on("thaw it") == "paused":
+            _virsh("resume", self.name)
+
+    def plug(self, *, plugged: bool) -> None:
+        """Pull the cable of its cluster link, or plug it in."""
+        self._on("work on its cable")
+        _virsh("domif-setlink", self.name, self._link, "up" if plugged else "down")
+
+    def plugged(self) -> bool:
+        """Whether the cable of its cluster link is plugged in; one that is off keeps its cable."""
+        said = _try("domif-getlink", self.name, self._link)
+        return said.returncode != 0 or said.stdout.split()[-1:] != ["down"]
+
+    def _on(self, what: str) -> State:
+        state = self.state()
+        if state == "stopped":
+            raise NodeStateError(f"cannot {what}: the node is stopped", where=self._node, fix="power it on first")
+        return state
+
+
+def networks() -> str:
+    """The XML of all networks that libvirt knows, for their addresses."""
+    names = _lines("net-list", "--all", "--name")
+    return "\n".join(_virsh("net-dumpxml", name).stdout for name in names)
+
+
+def sweep(lab: str) -> bool:
+    """Remove every domain, volume and network with the lab's prefix, and nothing else; whether there was any.
+
+    Raises SweepError with everything that stayed.
+    """
+    prefix = prefix_of(lab)
+    steps: list[list[str]] = []
+    try:
+        running = _lines("list", "--name")
+        for name in _lines("list", "--all", "--name"):
+            if name.startswith(prefix):
+                steps += [["destroy", name]] if name in running else []
+                steps.append(["undefine", name, "--managed-save", "--snapshots-metadata", "--nvram"])
+        # A volume goes after the machine that uses it.
+        for pool in _lines("pool-list", "--name"):
+            listed = [line.split()[0] for line in _lines("vol-list", pool)[2:]]
+            steps += [["vol-delete", name, "--pool", pool] for name in listed if name.startswith(prefix)]
+        active = _lines("net-list", "--name")
+        for name in _lines("net-list", "--all", "--name"):
+            if name.startswith(prefix):
+                steps += [["net-destroy", name]] if name in active else []
+                steps.append(["net-undefine", name])
+    except MissingProgramError:
+        return False  # without virsh nothing was ever made by it
+    except HostCommandError as error:
+        raise SweepError(error.what, where="libvirt", fix="start libvirtd, then sweep again") from error
+    stayed = [f"virsh {' '.join(step)}: {said.stderr.strip()}" for step in steps if (said := _try(*step)).returncode]
+    if stayed:
+        raise SweepError("\n  ".join(stayed), where="libvirt", fix="see 'virsh list --all', then sweep again")
+    return bool(steps)
+
+
+def console(lab: str, node: str, directory: Path = Path("/var/log/libvirt/qemu")) -> Path:
+    """Where the node's serial console is written."""
+    return directory / f"{prefix_of(lab)}{node}.console.log"
+
+
+def _lines(*words: str) -> list[str]:
+    return [line.strip() for line in _virsh(*words).stdout.splitlines() if line.strip()]
+
+
+def _virsh(*words: str) -> Completed:
+    said = _try(*words)
+    if said.returncode != 0:
+        raise _failed(said)
+    return said
+
+
+def _try(*words: str) -> Completed:
+    return host.try_run(["virsh", "--connect", "qemu:///system", *words], timeout=_TIMEOUT)
+
+
+def _failed(said: Completed) -> HostCommandError:
+    return HostCommandError(
+        f"{' '.join(said.argv)} ended with {said.returncode}: {said.stderr.strip()[-2000:]}",
+        where="this machine",
+        fix="see whether libvirtd runs: sage-lab doctor",
+    )
