@@ -11,13 +11,11 @@ from importlib.resources import files
 from types import TracebackType
 from typing import Any, Self
 
-import paramiko
-
 from sage_cluster.errors import CommandTimeoutError, ConnectionLostError, NodeError, StaleConnectionError
 from sage_cluster.node_program import ANSWER, LOADER, READ_PROGRAM
 from sage_cluster.ray_node import RayNode
 from sage_cluster.ssh import SshPool
-from sage_cluster.ssh_connection import SshStream
+from sage_cluster.ssh_connection import BROKEN, SshStream
 
 MODULES = (
     "sessions",
@@ -34,7 +32,6 @@ ENTRANCE = {"deploy_main": "main"}  # what the loader looks for
 SILENCE_SECONDS = 12.0  # a node that works sends a beat every two seconds
 POLL_SECONDS = 0.5
 LAST_WORDS_SECONDS = 2.0
-BROKEN = (OSError, EOFError, paramiko.SSHException)  # what paramiko raises when a socket breaks
 
 
 @cache

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import select
 import shlex
 import threading
@@ -20,6 +21,7 @@ STREAM_SECONDS = 10.0
 SESSIONS_PER_CONNECTION = 8  # sshd allows 10 (MaxSessions in sshd_config(5))
 OUTPUT_BYTES = 10_000_000
 TIMED_OUT = 124  # exit status of timeout(1)
+BROKEN = (OSError, EOFError, paramiko.SSHException)  # what paramiko raises when a socket breaks
 KILLED = -1  # what paramiko gives for a command that a signal ended, and for one whose connection broke
 
 
@@ -97,7 +99,7 @@ class SshConnection:
                 channel.shutdown_write()
                 reader = _Reader(channel, began + timeout + MARGIN_SECONDS, on_output)
                 ended = reader.read()
-            except (OSError, EOFError, paramiko.SSHException) as error:
+            except BROKEN as error:
                 raise self.lost(error) from error
             finally:
                 channel.close()
@@ -126,20 +128,20 @@ class SshConnection:
         channel = self._open_channel(STREAM_SECONDS)
         try:
             channel.exec_command(shlex.join(argv).encode())
-        except (OSError, EOFError, paramiko.SSHException) as error:
+        except BROKEN as error:
             raise self.lost(error) from error
         return SshStream(self, channel)
 
     def _open_channel(self, timeout: float) -> paramiko.Channel:
         try:
             return self._transport.open_session(timeout=timeout)
-        except (OSError, EOFError, paramiko.SSHException) as error:
+        except BROKEN as error:
             raise self.lost(error, StaleConnectionError) from error
 
     def lost(self, reason: object, kind: type[ConnectionLostError] = ConnectionLostError) -> ConnectionLostError:
         """The error for this connection having broken."""
         return kind(
-            f"the connection broke: {reason or type(reason).__name__}",
+            f"the connection broke: {str(reason) or type(reason).__name__}",
             where=str(self.target),
             fix="see whether the node is up and its network is whole, then try again",
         )
@@ -158,7 +160,7 @@ class SshStream:
         self._channel.settimeout(STREAM_SECONDS)
         try:
             self._channel.sendall(text.encode())
-        except OSError as error:
+        except BROKEN as error:
             raise self._connection.lost(error) from error
 
     def lines(self, timeout: float) -> list[str]:
@@ -175,8 +177,9 @@ class SshStream:
         return [line.decode(errors="replace") for line in lines]
 
     def close(self) -> None:
-        """Close it; the connection stays open."""
-        self._channel.close()
+        """Close it; the connection stays open. Broken already is no error."""
+        with contextlib.suppress(*BROKEN):
+            self._channel.close()
 
 
 class _Reader:

@@ -19,7 +19,7 @@ from sage_cluster.errors import (
     UnknownHostError,
 )
 from sage_cluster.host_keys import check_host_key, load_known_hosts, preferred_key_types
-from sage_cluster.ssh_connection import SshConnection, Target
+from sage_cluster.ssh_connection import BROKEN, SshConnection, Target
 
 KEEPALIVE_SECONDS = 5
 # paramiko would print what becomes one of our errors anyway.
@@ -58,7 +58,7 @@ def open_connection(target: Target, settings: SshConfig) -> SshConnection:
     except SshError:
         transport.close()
         raise
-    except (OSError, EOFError, paramiko.SSHException) as error:
+    except BROKEN as error:
         transport.close()
         raise ConnectionLostError(
             f"the SSH handshake failed: {error or type(error).__name__}",
