@@ -20,6 +20,7 @@ from sage_cluster import errors
 from sage_cluster.errors import SageError, SshError
 from sage_cluster.ssh import SshPool, fan_out
 from sage_cluster.ssh_connection import Target
+from sage_lab import Ability
 from SageLibrary.keywords.component import Component
 
 
@@ -126,6 +127,7 @@ class ConnectionKeywords(Component):
     @keyword
     def connection_should_survive_a_power_cycle(self, node: str) -> None:
         """After a node lost its power and came back, the same pool reaches it again."""
+        self.need(Ability.POWER)
         with self._pool({}) as pool:
             pool.run(Target(node), ["true"], timeout=10.0)
             self.stage.lab.power_off(node)

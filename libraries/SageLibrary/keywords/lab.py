@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from robot.api import SkipExecution, logger
+from robot.api import logger
 from robot.api.deco import keyword
 
 from sage_cluster import SageError
@@ -69,31 +69,26 @@ class LabKeywords(Component):
     @keyword
     def unplug(self, node: str) -> None:
         """Pull a node's cluster cable. The lab's own control link stays."""
-        self._need(Ability.UNPLUG)
+        self.need(Ability.UNPLUG)
         self.stage.lab.unplug(node)
 
     @keyword
     def plug_in(self, node: str) -> None:
         """Plug a node's cluster cable in again."""
-        self._need(Ability.UNPLUG)
+        self.need(Ability.UNPLUG)
         self.stage.lab.plug(node)
 
     @keyword
     def cut_the_power(self, node: str) -> None:
         """Cut a node's power: everything on it ends at once, its disk stays."""
-        self._need(Ability.POWER)
+        self.need(Ability.POWER)
         self.stage.lab.power_off(node)
 
     @keyword
     def restore_the_power(self, node: str) -> None:
         """Switch a node on again."""
-        self._need(Ability.POWER)
+        self.need(Ability.POWER)
         self.stage.lab.power_on(node)
-
-    def _need(self, ability: Ability) -> None:
-        """Skip the test, with the reason, when the machines of this lab cannot do it."""
-        if reason := self.stage.lab.lacks(ability):
-            raise SkipExecution(f"this lab's machines have no '{ability.value}': {reason}")
 
     def _stop_cluster(self) -> None:
         if not self.stage.has_lab:
