@@ -1,7 +1,7 @@
 # Two commands: `make lifecycle` (the main job) and `make test` (everything that proves the project).
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help lifecycle lifecycle-vm box failure reliability test lint unit bench clean
+.PHONY: help lifecycle lifecycle-vm box failure failure-slow deployment reliability test lint unit bench clean
 
 help:           ## This list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */\t/' | expand -t 16
@@ -10,17 +10,25 @@ lifecycle:      ## Bring the lab up, run the lifecycle suite on it, take it down
 	@provision/controller/install.sh
 	@provision/controller/acceptance.sh lifecycle robot/lifecycle.robot
 
-box:            ## Build the virtual machines' box from Debian's packages, with Ray: results/box/sage-lab.box
+box:            ## Build the virtual machines' box from Debian's packages, with Ray (never run to its end yet)
 	@provision/controller/install.sh vm
 	@SAGE_PYTHON=.venv/bin/python provision/box/build.sh
 
-lifecycle-vm:   ## The lifecycle suite on virtual machines, in a network namespace of their own (docs/vm-lab.md)
+lifecycle-vm:   ## The lifecycle suite on virtual machines (never run yet, see docs/vm-lab.md)
 	@provision/controller/install.sh vm
 	@provision/box/lifecycle-vm.sh
 
 failure:        ## Break things on purpose and watch the cluster heal: failure and recovery suites
 	@provision/controller/install.sh
-	@provision/controller/acceptance.sh failure robot/failure.robot robot/recovery.robot
+	@provision/controller/acceptance.sh failure --exclude slow robot/failure.robot robot/recovery.robot
+
+failure-slow:   ## The long ones: faults that outlast Ray's patience, ten minutes of full load (25 min)
+	@provision/controller/install.sh
+	@provision/controller/acceptance.sh failure-slow --include slow robot/failure.robot robot/recovery.robot
+
+deployment:     ## The real SAGE package goes to every node: first, again, changed, cut, corrupt, rolled back
+	@provision/controller/install.sh
+	@provision/controller/acceptance.sh deployment robot/deployment.robot
 
 test:           ## Lint, types, unit and integration tests, acceptance suites, coverage
 	@provision/controller/install.sh dev

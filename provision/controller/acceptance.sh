@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Bring the lab up, run suites on it, take the lab down; end with the verdict and the report's path.
 # It exits with 0 when all passed, 1 when a test failed, 3 when the lab broke, 4 when nothing was proven.
-# usage: provision/controller/acceptance.sh NAME SUITE...      the report goes to results/NAME
+# usage: provision/controller/acceptance.sh NAME [ROBOT OPTION]... SUITE...      the report goes to results/NAME
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 . .venv/bin/activate
