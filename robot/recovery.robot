@@ -39,6 +39,16 @@ The Cluster Forms Anew When Its Head Dies
     Then Everything Should Run    within=90 s
     And Session Should Have Changed From    ${before}
 
+Workers Outlive A Crash Of The Head Where It Is Asked For
+    [Documentation]    Ray keeps its tables on the head's disk (alpha in Ray), and the workers wait for the new head.
+    Given Configure    recovery.keep_workers    true
+    And Restart The Cluster
+    And Everything Should Run
+    ${before}=    The Raylet Of    worker-1
+    When Inject Fault    gcs killed    the head
+    Then Everything Should Run    within=90 s
+    And Raylet Should Be The One Before    worker-1    ${before}
+
 A Cut Shorter Than Ray's Patience Restarts Nothing
     ${before}=    The Raylet Of    worker-1
     Given Inject Fault    isolated    worker-1
