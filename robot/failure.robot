@@ -95,7 +95,7 @@ Lost Logins
     [Documentation]    Reported, not repaired: Ray on the node is well.
     [Template]    Fault Should Be Reported
     # FAULT    TARGET    LASTING    REASON    NOTICED
-    sshd down    one worker    0 s    sshd does not listen    noticed=5 s
+    sshd down    one worker    0 s    sshd does not listen    noticed=8 s
 
 Disks
     [Template]    Fault Should Do No Harm

@@ -18,7 +18,8 @@ Signal = Callable[[str, dict[str, Any]], None]
 
 READ_SECONDS = 0.2
 RETRY_SECONDS = 1.0
-SSHD_SECONDS = 2.0
+SSHD_SECONDS = 5.0  # each look is a line in the log of its sshd
+SSHD_AGAIN_SECONDS = 1.0  # an sshd that is only restarted listens again by then
 SSHD_TIMEOUT = 2.0
 
 
@@ -64,17 +65,19 @@ class NodeWatcher(threading.Thread):
     def _listen(self, stream: SshStream) -> None:
         pinged = 0.0
         asked_sshd = time.monotonic()
+        refused = False
         while not self._ended.is_set():
             now = time.monotonic()
             if now - pinged >= self._beat_seconds:
-                stream.send("".join(f"{wish}\n" for wish in self._wishes) or "ping\n")
-                self._wishes.clear()
+                wishes, self._wishes = self._wishes, []
+                stream.send("".join(f"{wish}\n" for wish in wishes) or "ping\n")
                 pinged = now
             for line in stream.lines(READ_SECONDS):
                 if line.startswith("{"):
                     self._signal(self._node.name, json.loads(line))
-            if now - asked_sshd >= SSHD_SECONDS:
-                self._signal(self._node.name, {"sshd_refuses": self._sshd_refuses()})
+            if now - asked_sshd >= (SSHD_AGAIN_SECONDS if refused else SSHD_SECONDS):
+                before, refused = refused, self._sshd_refuses()
+                self._signal(self._node.name, {"sshd_refuses": before and refused})
                 asked_sshd = now
 
     def _sshd_refuses(self) -> bool:
