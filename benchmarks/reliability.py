@@ -63,22 +63,25 @@ def main(runs: int, suites: str, include: str, exclude: str, output: Path) -> No
     print_results(results, Console())
     output.with_suffix(".md").write_text(markdown(results), encoding="utf-8")
     click.echo(f"results: {output}; each run's own report is below {directory}")
-    sys.exit(1 if results["failed"] or results["broken_runs"] else 0)
+    sys.exit(1 if results["failed"] or results["broken_runs"] or not results["test_runs"] else 0)
 
 
 def run_once(number: int, arguments: Sequence[str], directory: Path) -> dict[str, Any]:
     """Run suites in a process of their own. Returns what `read_run` does; a run without a result has an error."""
     command = [sys.executable, "-m", "robot", "--outputdir", str(directory), "--console", "none", *arguments]
-    process = subprocess.Popen(command, cwd=ROOT)
+    # In a session of its own Ctrl-C reaches it once, by `end`; at a second one Robot would leave its teardowns out.
+    process = subprocess.Popen(command, cwd=ROOT, start_new_session=True)
+    error = ""
     try:
         process.wait(RUN_SECONDS)
     except subprocess.TimeoutExpired:
-        return {**read_run(number, directory), "error": f"it was ended after {RUN_SECONDS:g} s"}
+        error = f"it was ended after {RUN_SECONDS:g} s"
     finally:  # also when this command is interrupted: Robot runs its teardowns, and no lab of the run stays
         if process.poll() is None:
             end(process)
             sweep()
-    return read_run(number, directory)
+    run = read_run(number, directory)
+    return {**run, "error": error or run["error"]}
 
 
 def end(process: subprocess.Popen[bytes]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 FILE_BYTES = 500_000
 COLLECT_SECONDS = 10.0
-STANDSTILL_SECONDS = 1.0
+STANDSTILL_SECONDS = 2.0
 QUESTIONS = {
     "processes.txt": "ps -eo pid,ppid,user,stat,etimes,rss,args --forest | cut -c 1-300",
     "network.txt": "ip -brief address; ip route; ip -s link; ss -tanp; nft list ruleset",
@@ -63,7 +64,8 @@ class EvidenceListener:
         self._results = self._stage.results()
         standstill = self._stage.pulse.worst()
         if result.failed and standstill >= STANDSTILL_SECONDS:
-            result.message = f"INFRA: this machine stood still for {standstill:.1f} s meanwhile. {result.message}"
+            said = textwrap.indent(result.message, "    ")  # so that its parts do not count one by one
+            result.message = f"INFRA: this machine stood still for {standstill:.1f} s meanwhile:\n{said}"
         self._look_for_residue(lab, result)
         outcome = outcome_of(result.status, result.message)
         if outcome in {Outcome.INFRA, Outcome.INCONCLUSIVE}:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import threading
 import time
@@ -15,7 +16,7 @@ ASK_EVERY_SECONDS = 0.5
 ASK_SECONDS = 2.0
 DEAD = "DEAD"
 NODES = "/api/v0/nodes?detail=1&limit=10000"
-NO_ANSWER = (OSError, ValueError, KeyError, TypeError)
+NO_ANSWER = (OSError, http.client.HTTPException, ValueError, KeyError, TypeError)
 """What asking raises while there is no dashboard, or one that is not up yet."""
 
 

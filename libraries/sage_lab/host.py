@@ -30,7 +30,7 @@ PACKAGES = {
 }
 """The programs that the container lab needs, and the Debian packages that bring them."""
 
-MORE_PACKAGES = {"virsh": "libvirt-clients", "docker": "docker.io", "ssh-keyscan": "openssh-client"}
+MORE_PACKAGES = {"virsh": "libvirt-clients", "ssh-keyscan": "openssh-client"}
 """The programs that other labs need."""
 
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"

@@ -18,8 +18,8 @@ from robot.api import logger
 from robot.api.deco import keyword
 
 from sage_cluster import NodeResult, OperationResult
-from sage_lab import LabError
-from sage_lab.faults import FaultKind, inject
+from sage_lab import Ability, LabError
+from sage_lab.faults import FaultKind, FaultNotEffectiveError, inject
 from SageLibrary.keywords.component import Component
 from SageLibrary.stage import Stage
 from SageLibrary.waiting import POLL_SECONDS, wait_until
@@ -203,10 +203,13 @@ class InterruptionKeywords(Component):
     @keyword
     def link_flaps(self, node: str, times: int, down: timedelta, up: timedelta) -> None:
         """A node's cluster link goes down and comes up again, so many times; it is up at the end."""
+        self.need(Ability.UNPLUG)
         for _ in range(times):
             try:
                 with inject(self.stage.lab, FaultKind.UNPLUGGED, node, duration=down.total_seconds()):
                     time.sleep(down.total_seconds())
+            except FaultNotEffectiveError as error:
+                raise AssertionError(f"INCONCLUSIVE: {error}") from error
             except LabError as error:
                 raise AssertionError(f"INFRA: {error}") from error
             time.sleep(up.total_seconds())

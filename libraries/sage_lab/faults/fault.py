@@ -88,7 +88,6 @@ class Fault:
         began = self._event("inject")
         means = self._kind.means
         plans, lease = self.record.plans, self.record.lease
-        until = began + EFFECT_DEADLINE
         try:
             struck = each(self.targets, lambda node: means.inject(self.lab, node, self.id, plans[node], lease))
             self.acted = dict(zip(self.targets, struck, strict=True))

@@ -41,8 +41,11 @@ class Shaped(OnNode):
 
 
 def _has_netem(lab: Lab) -> str:
-    """Tried on the head, or on the first node that runs."""
-    refused = str(ask(lab, lab.nodes[0].name, "try-netem", {})["refused"])
+    """Tried on the first node that runs."""
+    running = next((node.name for node in lab.status() if node.state == "running"), "")
+    if not running:
+        return "no node runs on which it could be tried"
+    refused = str(ask(lab, running, "try-netem", {})["refused"])
     return f"this kernel has no sch_netem (tc says: {refused})" if refused else ""
 
 
@@ -62,7 +65,9 @@ def _loses_out(lab: Lab, node: str, plan: Plan) -> str:
 def _loses(way: dict[str, Any], plan: Plan) -> str:
     """Counted packets: at least the half of what was asked for has to be missing, and never none."""
     whole = way["missing"] + way["received"]
-    lost = way["missing"] / whole if whole else 1.0
+    if not whole:
+        return "" if float(plan["percent"]) == 100 else "nothing arrives at all"  # noqa: PLR2004 - all of a hundred
+    lost = way["missing"] / whole
     enough = lost > 0 and lost >= _HALF * float(plan["percent"]) / 100
     return "" if enough else f"{way['missing']} of {whole} packets are missing"
 
@@ -110,7 +115,7 @@ def _connecting(lab: Lab, node: str) -> float:
 
 def _is_late(lab: Lab, node: str, plan: Plan) -> str:
     took = _connecting(lab, node)
-    late = float(plan["milliseconds"]) - float(plan["jitter"])
+    late = max(1.0, float(plan["milliseconds"]) - float(plan["jitter"]))
     return "" if took * 1000 >= late else f"a round trip took {took * 1000:.1f} ms"
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from sage_lab import host
 from sage_lab.errors import HostCommandError, MissingProgramError, NodeStateError, SweepError
 from sage_lab.model import Completed, State
@@ -11,6 +9,9 @@ from sage_lab.model import Completed, State
 _TIMEOUT = 60.0
 _STATES: dict[str, State] = {"running": "running", "idle": "running", "paused": "paused", "pmsuspended": "paused"}
 _GONE = ("failed to get domain", "domain is not running", "Domain not found", "not found")
+
+
+BOX_IMAGE = "_vagrant_box_image_"  # what the disks of all labs lie on
 
 
 def prefix_of(lab: str) -> str:
@@ -94,7 +95,8 @@ def sweep(lab: str) -> bool:
         # A volume goes after the machine that uses it.
         for pool in _lines("pool-list", "--name"):
             listed = [line.split()[0] for line in _lines("vol-list", pool)[2:]]
-            steps += [["vol-delete", name, "--pool", pool] for name in listed if name.startswith(prefix)]
+            own = [name for name in listed if name.startswith(prefix) and BOX_IMAGE not in name]
+            steps += [["vol-delete", name, "--pool", pool] for name in own]
         active = _lines("net-list", "--name")
         for name in _lines("net-list", "--all", "--name"):
             if name.startswith(prefix):
@@ -108,11 +110,6 @@ def sweep(lab: str) -> bool:
     if stayed:
         raise SweepError("\n  ".join(stayed), where="libvirt", fix="see 'virsh list --all', then sweep again")
     return bool(steps)
-
-
-def console(lab: str, node: str, directory: Path = Path("/var/log/libvirt/qemu")) -> Path:
-    """Where the node's serial console is written."""
-    return directory / f"{prefix_of(lab)}{node}.console.log"
 
 
 def _lines(*words: str) -> list[str]:

@@ -27,6 +27,7 @@ Result = TypeVar("Result")
 LACKS: Mapping[Ability, str] = {
     Ability.PROCESS_LIMIT: "a virtual machine has no limit of processes that could be set from outside of it",
     Ability.WRITE_PROTECTION: "it is not built for virtual machines yet",
+    Ability.SSH_SERVER: "the lab itself gets to its machines by it",
     Ability.CLOCK: "it is not built for virtual machines yet",
 }
 PROJECT = Path(__file__).resolve().parents[3]

@@ -46,6 +46,8 @@ class FewDescriptors(Effect):
 
     def effective(self) -> str:
         """The next number is beyond their limit, and so they accept no connection any more."""
+        if not self._running():
+            return "the processes have ended"
         free = [pid for pid, *_ in self._running() if _limit(pid)[0] > _first_free(pid)]
         if free:
             return f"processes {free} can open more"
