@@ -9,8 +9,6 @@ from sage_lab.model import Completed, State
 _TIMEOUT = 60.0
 _STATES: dict[str, State] = {"running": "running", "idle": "running", "paused": "paused", "pmsuspended": "paused"}
 _GONE = ("failed to get domain", "domain is not running", "Domain not found", "not found")
-
-
 BOX_IMAGE = "_vagrant_box_image_"  # what the disks of all labs lie on
 
 
