@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Sequence
+from datetime import timedelta
 from pathlib import Path
 
 from robot.api import logger
@@ -16,11 +17,13 @@ from sage_cluster.on_node.start import ray_start_command
 from sage_cluster.ray_node import worker_nodes
 from sage_lab import Completed
 from SageLibrary.keywords.component import Component
+from SageLibrary.waiting import wait_until
 
 JOBS = Path("resources/jobs")
 SHORT = 2000
 JOB_SECONDS = 90.0
 START_SECONDS = 60.0
+END = timedelta(seconds=5)
 PLAIN_START = "plain ray start"
 RAY_PROGRAMS = ("raylet", "gcs_server")
 PROCESS_TABLE = ["ps", "-u", "sage", "-o", "pid=,comm=,args="]
@@ -47,13 +50,16 @@ class NodeKeywords(Component):
         """Kill -9 every process of the cluster's user on these nodes: an unclean death that leaves its files."""
         for node in nodes:
             self._run(node, ["sh", "-c", "kill -9 -1"], "sage", 10.0)
+        for node in nodes:  # one that was killed takes a moment to end
+            self._no_ray_process_should_be_left(node)
 
     @keyword
     def node_should_have_stale_session_files(self, node: str) -> None:
         """A Ray session without any process lies on the node's disk, sockets included."""
         self.run_on_node(node, "test -n \"$(find /tmp/ray -path '*session_*/sockets/*' | head -n 1)\"")
-        if self._ray_processes(node):
-            raise AssertionError(f"Ray's processes on {node} were {self._ray_processes(node)}, should be none")
+        left = self._ray_processes(node)
+        if left:
+            raise AssertionError(f"Ray's processes on {node} were {left}, should be none")
 
     @keyword
     def node_should_run_ray_processes(self, node: str, *programs: str) -> None:
@@ -180,6 +186,9 @@ class NodeKeywords(Component):
         found = dict(line.split("=", 1) for line in environment.splitlines() if "=" in line)
         if found.get(name) != value:
             raise AssertionError(f"{name} of the raylet on {node} was '{found.get(name)}', should be '{value}'")
+
+    def _no_ray_process_should_be_left(self, node: str) -> None:
+        wait_until(f"Ray's processes on {node}", lambda: self._ray_processes(node), lambda p: not p, END, "none")
 
     def _ray_processes(self, node: str) -> list[tuple[int, str]]:
         """Every process of the cluster's user but its SSH sessions: pid and program."""
