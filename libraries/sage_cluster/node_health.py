@@ -60,6 +60,15 @@ class NodeRecord:
         """Whether nothing can be said of it yet: it was never heard, and is not late."""
         return self.state is None and self.beat is None and now - self.known_since <= settings.suspect_after
 
+    def forget_heard(self, now: float) -> None:
+        """Its raylet was replaced: what was heard before, and for how long it was in trouble, is about another one."""
+        self.known_since, self.beat, self.trouble_since = now, None, None
+
+    def begin_anew(self, now: float) -> None:
+        """A person started it again: neither what was tried nor what was heard before counts any more."""
+        self.attempts, self.respawns, self.next_attempt, self.tried = 0, 0, 0.0, []
+        self.forget_heard(now)
+
     def take_in(self, heard: dict[str, Any], now: float) -> None:
         """Keep what the node's watcher heard."""
         if "beat" in heard:

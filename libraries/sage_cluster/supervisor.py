@@ -107,7 +107,7 @@ class Supervisor:
 
     def _begin_anew(self, record: NodeRecord) -> None:
         """A person started the node again: what was tried before does not count any more."""
-        record.attempts, record.respawns, record.next_attempt, record.tried = 0, 0, 0.0, []
+        record.begin_anew(time.monotonic())
         if record.state is Health.QUARANTINED:
             self._set_state(record, Health.SUSPECT, "a person started it again")
         self._publish_states()
@@ -244,5 +244,4 @@ class Supervisor:
             else:
                 said = outcome.said.get(name, "not wanted any more")
                 record.tried.append(f"{how.value}: {said.splitlines()[0]}")
-            # What was heard before the repair is about the raylet that was replaced.
-            record.known_since, record.beat, record.trouble_since = now, None, None
+            record.forget_heard(now)

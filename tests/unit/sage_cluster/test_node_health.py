@@ -123,6 +123,17 @@ def test_a_kept_worker_that_cannot_find_its_head_any_more_is_repaired(last: dict
     assert judge(node, {}, NOW, SETTINGS).state is Health.LOST
 
 
+def test_a_node_that_a_person_started_again_is_not_judged_by_the_trouble_before() -> None:
+    """It had been in trouble for minutes: without a new beginning, Ray's late view alone would fence it at once."""
+    node = record(last=beat(), state=Health.QUARANTINED, trouble_since=NOW - 60, attempts=2, tried=["start: started"])
+    node.begin_anew(NOW)
+    node.state = Health.SUSPECT
+    node.take_in({"beat": beat("raylet", node_id="new")}, NOW + 0.1)
+    assert judge(node, ALIVE, NOW + 0.2, SETTINGS).repair is Repair.NONE
+    assert judge(node, {"new": "ALIVE"}, NOW + 0.3, SETTINGS).state is Health.RUNNING
+    assert (node.attempts, node.tried) == (0, [])
+
+
 def test_the_back_off_doubles_up_to_its_limit_and_is_never_the_same() -> None:
     settings = RecoveryConfig(backoff=2.0, backoff_limit=10.0)
     for attempt, middle in ((1, 2.0), (2, 4.0), (3, 8.0), (4, 10.0), (9, 10.0)):
