@@ -1,7 +1,7 @@
 # Two commands: `make lifecycle` (the main job) and `make test` (everything that proves the project).
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help lifecycle lifecycle-vm box failure failure-slow deployment reliability test lint unit bench clean
+.PHONY: help lifecycle lifecycle-vm box failure failure-slow deployment reliability test lint unit bench docs clean
 
 help:           ## This list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */\t/' | expand -t 16
@@ -49,6 +49,10 @@ unit:           ## Only the tests that need no machine
 bench:          ## The benchmarks beside their peers; a table and results/benchmarks.json
 	@provision/controller/install.sh dev
 	@.venv/bin/python -m benchmarks
+
+docs:           ## Make the documents that come from the source: configuration reference, list of errors
+	@provision/controller/install.sh dev
+	@provision/controller/docs.sh
 
 clean:          ## Take every lab of this checkout away
 	@.venv/bin/sage-lab sweep

@@ -1,72 +1,40 @@
-"""The configuration as a typed, checked value. Unknown keys are allowed and kept."""
+"""The configuration as a typed, checked value. Unknown keys are allowed and kept.
+
+The text below each key is what the configuration reference says of it.
+"""
 
 from __future__ import annotations
 
 import getpass
-import os.path
-import posixpath
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
+from sage_cluster.config_types import (
+    Arguments,
+    Count,
+    Line,
+    LocalPath,
+    OptionalBytes,
+    OptionalCpus,
+    OptionalHost,
+    OptionalLine,
+    OptionalLocalPath,
+    Patterns,
+    Retries,
+    Seconds,
+    Switch,
+    TempDir,
+    User,
+)
 from sage_cluster.config_workers import Host, Port, Worker, WorkerList, parse_worker
 
 __all__ = ["Config", "HeadConfig", "SshConfig", "Worker", "WorkerConfig", "parse_worker"]
-
-EXPECTED_DIRECTORY = "an absolute path of a directory of its own, no system directory, such as /tmp/ray_head"
-EXPECTED_TEXT = "text of one line"
-
-_SYSTEM_DIRECTORIES = """
-    / /bin /boot /dev /dev/shm /etc /home /lib /lib32 /lib64 /media /mnt /opt /proc /root /run /sbin /srv /sys /tmp
-    /usr /usr/bin /usr/lib /usr/local /usr/sbin /usr/share /var /var/cache /var/lib /var/log /var/run /var/tmp
-"""
-SYSTEM_DIRECTORIES = frozenset(_SYSTEM_DIRECTORIES.split())
-
-
-def _check_line(value: str) -> str:
-    if not value or not value.isprintable():
-        raise ValueError(EXPECTED_TEXT)
-    return value
-
-
-def _check_temp_dir(value: str) -> str:
-    parts = value.split("/")
-    # normpath keeps a leading "//": strip it, so that "//usr" is seen as "/usr".
-    plain = "/" + posixpath.normpath(value).lstrip("/")
-    if not value.startswith("/") or not value.isprintable() or ".." in parts or plain in SYSTEM_DIRECTORIES:
-        raise ValueError(EXPECTED_DIRECTORY)
-    return value
 
 
 def _section(value: object) -> object:
     # "head:" with nothing below it is how people leave a section at its defaults.
     return {} if value is None else value
-
-
-Line = Annotated[str, AfterValidator(_check_line), Field(description=EXPECTED_TEXT)]
-OptionalLine = Annotated[Line | None, Field(description=EXPECTED_TEXT)]
-OptionalHost = Annotated[Host | None, Field(description="a host name or an IP address, or nothing")]
-TempDir = Annotated[str, AfterValidator(_check_temp_dir), Field(description=EXPECTED_DIRECTORY)]
-LocalPath = Annotated[Line, AfterValidator(os.path.expanduser), Field(description="a path")]
-OptionalLocalPath = Annotated[LocalPath | None, Field(description="a path, or nothing")]
-User = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.@\\-]*\$?$", description="a user's login name")]
-Switch = Annotated[bool, Field(strict=True, description="true or false")]
-Count = Annotated[int, Field(strict=True, ge=1, description="a whole number from 1")]
-Retries = Annotated[int, Field(strict=True, ge=0, description="a whole number from 0")]
-OptionalCpus = Annotated[int | None, Field(strict=True, ge=0, description="a whole number of CPUs from 0, or nothing")]
-OptionalBytes = Annotated[
-    int | None, Field(strict=True, ge=1, description="a whole number of bytes from 1, or nothing")
-]
-Seconds = Annotated[float, Field(strict=True, gt=0, allow_inf_nan=False, description="a number of seconds above 0")]
-Arguments = Annotated[
-    tuple[Annotated[str, Field(description="text")], ...],
-    Field(description="a list of texts, each one argument of ray start"),
-]
-
-Patterns = Annotated[
-    tuple[Annotated[str, Field(description="text")], ...],
-    Field(description="a list of patterns as in .gitignore"),
-]
 
 
 class _Section(BaseModel):
@@ -77,116 +45,177 @@ class HeadConfig(_Section):
     """The head: where it is, and how Ray is started there. Paths and commands are those of the node."""
 
     host: Host = "localhost"
+    """Where the head is. It is reached over SSH, also when it is this machine."""
     ssh_port: Port = 22
+    """Its SSH port."""
     head_port: Port = 6379
+    """The port of Ray's GCS: workers join there."""
     dashboard: Switch = True
+    """Whether Ray's dashboard runs."""
     dashboard_port: Port = 8265
+    """The dashboard's port on the head."""
     dashboard_host: Host = "0.0.0.0"  # noqa: S104 - Ray's workers and the user's browser are other machines
+    """The address on the head where the dashboard listens."""
     temp_dir: TempDir = "/tmp/ray_head"  # noqa: S108 - a directory on the node, made there with its owner checked
+    """Ray's files on the head."""
     log_dir: Line = "~/.sage/logs"
+    """Where Ray's logs on the head are kept when a session has ended."""
     conda_env: OptionalLine = None
+    """The conda environment that has Ray; it is activated."""
     python_path: OptionalLine = None
+    """The Python that has Ray: `ray` lies beside it."""
     ray_command: OptionalLine = None
+    """The `ray` program; otherwise the one of `conda_env`, beside `python_path`, or on the PATH."""
     sage_home: OptionalLine = None
+    """Where deployed releases lie on the head; otherwise `~/.sage`."""
     num_cpus: OptionalCpus = None
+    """How many CPUs Ray may use; otherwise all."""
     object_store_memory: OptionalBytes = None
+    """Bytes of Ray's object store; otherwise Ray decides."""
     ray_args: Arguments = ()
+    """Further arguments of `ray start`."""
 
 
 class WorkerConfig(_Section):
     """What holds for every worker. Paths are those of the node."""
 
     bind_host: OptionalHost = None
+    """The address of the worker that Ray uses; otherwise the one that SSH reaches."""
     temp_dir: TempDir = "/tmp/ray_worker"  # noqa: S108 - a directory on the node, made there with its owner checked
+    """Ray's files on each worker."""
     log_dir: Line = "~/.sage/logs"
+    """Where Ray's logs on a worker are kept when a session has ended."""
     num_cpus: OptionalCpus = None
+    """How many CPUs Ray may use on each worker; otherwise all."""
     object_store_memory: OptionalBytes = None
+    """Bytes of Ray's object store on each worker; otherwise Ray decides."""
     ray_args: Arguments = ()
+    """Further arguments of `ray start`."""
 
 
 class SshConfig(_Section):
     """How nodes are reached; timeouts in seconds, paths on this machine ("~" is expanded)."""
 
     user: User = Field(default_factory=getpass.getuser, description="a user's login name")
+    """Who logs in on the nodes; otherwise your own user name."""
     key_path: OptionalLocalPath = None
+    """The private key; otherwise the keys of the SSH agent."""
     connect_timeout: Seconds = 10.0
+    """How long a node may take to let us in."""
     command_timeout: Seconds = 60.0
+    """How long a command on a node may take where nothing else says so."""
     known_hosts: LocalPath = Field(default="~/.ssh/known_hosts", validate_default=True, description="a path")
+    """The file of known host keys."""
     host_keys: Annotated[Literal["strict", "accept-new"], Field(description="strict or accept-new")] = "strict"
+    """`strict`: only known keys are accepted. `accept-new`: the key of a host is recorded at first contact."""
     max_connections: Count = 50
+    """How many connections may be open at once."""
     retries: Retries = 3
+    """How often a connection that failed for a passing reason is tried again."""
     workers: WorkerList = None
+    """The workers. Counts instead of `workers_ssh_hosts` where both are present."""
 
 
 class RemoteConfig(_Section):
     """Where things are on the workers."""
 
     sage_home: OptionalLine = None
+    """Where deployed releases lie on the workers; otherwise `~/.sage`."""
     python_path: OptionalLine = None
+    """The Python that has Ray: `ray` lies beside it."""
     ray_command: OptionalLine = None
+    """The `ray` program; otherwise the one of `conda_env`, beside `python_path`, or on the PATH."""
     conda_env: OptionalLine = None
+    """The conda environment that has Ray; it is activated."""
 
 
 class ClusterConfig(_Section):
     """How many workers start at once, and how long starting, stopping and draining may take, in seconds."""
 
     start_concurrency: Count = 8
+    """How many workers start at once. Fewer where nodes share a machine."""
     start_timeout: Seconds = 120.0
+    """How long a node may take to start and to join."""
     stop_timeout: Seconds = 20.0
+    """How long a node's processes may take to end before they are forced."""
     drain_timeout: Seconds = 30.0
+    """How long running work may take to end before its worker is removed."""
 
 
 class RecoveryConfig(_Section):
     """The supervisor: whether `start` begins it, what it calls trouble, and how it repairs. Times in seconds."""
 
     enabled: Switch = True
+    """Whether `start` begins a supervisor."""
     keep_workers: Switch = False
+    """Whether workers live on while a dead head is brought back (Ray's RocksDB storage: alpha in Ray)."""
     beat: Seconds = 1.0
+    """How often each node is asked for a sign of life."""
     suspect_after: Seconds = 2.5
+    """A node is suspect after this much silence."""
     silent_after: Seconds = 4.0
+    """A node is lost after this much silence."""
     hung_after: Seconds = 2.0
+    """A stopped raylet or GCS is called hung after this time; one that only answers late after five times this."""
     attempts: Count = 5
+    """Repairs without success until a node is left to a person."""
     backoff: Seconds = 2.0
+    """The pause after the first repair; it doubles with each."""
     backoff_limit: Seconds = 60.0
+    """The longest pause between two repairs."""
     stable_after: Seconds = 60.0
+    """A node that ran this long is well again: its earlier repairs count no more."""
 
 
 class DeployConfig(_Section):
     """What `deploy` sends to the nodes: paths on this machine; how many releases a node keeps; seconds per node."""
 
     project: OptionalLocalPath = None
+    """What is sent: a project's directory, or a wheel."""
     wheels: OptionalLocalPath = None
+    """A directory of all wheels that the project needs. With it, no package index is asked."""
     cache: LocalPath = Field(default="~/.cache/sage-cluster", validate_default=True, description="a path")
+    """Where wheels are kept on this machine."""
     exclude: Patterns = ()
+    """What is not sent, beside what git ignores, secrets, caches and data."""
     keep: Count = 3
+    """How many releases each node keeps, for `--rollback`."""
     timeout: Seconds = 300.0
+    """How long a deployment may take on one node."""
 
 
 class DaemonConfig(_Section):
     """SAGE's own daemon."""
 
     host: Host = "localhost"
+    """Where SAGE's daemon listens."""
     port: Port = 19001
+    """Its port."""
 
 
 class OutputConfig(_Section):
     """How SAGE prints."""
 
     format: Line = "table"
+    """How SAGE prints results."""
     colors: Switch = True
+    """Whether SAGE prints in colours."""
 
 
 class MonitorConfig(_Section):
     """SAGE's monitor; seconds."""
 
     refresh_interval: Seconds = 5
+    """How often SAGE's monitor looks."""
 
 
 class JobManagerConfig(_Section):
     """SAGE's job manager; seconds."""
 
     timeout: Seconds = 300
+    """How long SAGE's job manager waits."""
     retry_attempts: Retries = 3
+    """How often it tries again."""
 
 
 class Config(_Section):
@@ -204,6 +233,7 @@ class Config(_Section):
     monitor: Annotated[MonitorConfig, BeforeValidator(_section)] = MonitorConfig()
     jobmanager: Annotated[JobManagerConfig, BeforeValidator(_section)] = JobManagerConfig()
     workers_ssh_hosts: WorkerList = None
+    """The workers, each where its SSH server listens. The name of a worker is its host."""
 
     @property
     def workers(self) -> tuple[Worker, ...]:

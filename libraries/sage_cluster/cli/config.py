@@ -9,6 +9,7 @@ import yaml
 
 from sage_cluster.cli.call import Call
 from sage_cluster.config_manager import ConfigManager
+from sage_cluster.config_reference import reference
 from sage_cluster.console import print_json
 from sage_cluster.errors import ConfigError
 
@@ -32,6 +33,12 @@ def config_check(call: Call) -> None:
     manager = ConfigManager(call.config)
     workers = manager.load().workers
     click.echo(f"{manager.path}: good, {len(workers)} workers")
+
+
+@config.command("reference")
+def config_reference() -> None:
+    """Print every key with its default and its meaning, as Markdown."""
+    click.echo(reference(), nl=False)
 
 
 @config.command("get")

@@ -1,0 +1,6 @@
+#!/usr/bin/env bash
+# Make the documents that are made from the source. The unit tests say when one is not current.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+. .venv/bin/activate
+sage-cluster config reference >docs/configuration.md
