@@ -4,3 +4,4 @@ set -euo pipefail
 cd "$(dirname "$0")/../.."
 . .venv/bin/activate
 sage-cluster config reference >docs/configuration.md
+python provision/controller/list_errors.py >docs/errors.md
