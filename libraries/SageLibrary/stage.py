@@ -5,10 +5,14 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from robot.api import SkipExecution
 from robot.libraries.BuiltIn import BuiltIn, RobotNotRunningError
 
-from sage_cluster import ClusterManager, ConfigManager, OperationResult
+from sage_cluster import ClusterManager, DeploymentManager, OperationResult
+from sage_cluster.operations import Operations
+from sage_cluster.supervision import Supervision
 from sage_lab import Lab
+from SageLibrary.managers import chosen, cluster_manager
 from SageLibrary.pulse import Pulse
 from SageLibrary.ray_watch import RayWatch
 from SageLibrary.timeline import Timeline
@@ -46,13 +50,31 @@ class Stage:
             raise AssertionError("there is no cluster yet; the suite needs 'Suite Setup    Bring The Lab Up'")
         return self._cluster
 
+    @property
+    def deployment(self) -> DeploymentManager:
+        """What deploys. The test is skipped when the managers have none."""
+        self._demand("deployment")
+        return self.cluster.deployment
+
+    @property
+    def operations(self) -> Operations:
+        """The journal. The test is skipped when the managers have none."""
+        self._demand("operations")
+        return self.cluster.operations
+
+    @property
+    def supervision(self) -> Supervision:
+        """The supervisor. The test is skipped when the managers have none."""
+        self._demand("supervision")
+        return self.cluster.supervision
+
     def use(self, lab: Lab) -> None:
         """Work with this lab from now on, from inside its network."""
         lab.enter()
         self._lab = lab
         self._original = self._configuration = lab.config_path.read_bytes()
-        self._cluster = ClusterManager(ConfigManager(lab.config_path), report=self.timeline.record)
-        port = self._cluster.config.load().head.dashboard_port
+        self._cluster = cluster_manager(lab.config_path, self.timeline.record)
+        port = int(self._cluster.config.get("head.dashboard_port"))
         names = {node.cluster_address: node.name for node in lab.nodes}
         self._ray_watch = RayWatch(lab.node("head").control_address, port, names, self.timeline.record_ray)
         self._ray_watch.start()
@@ -89,6 +111,10 @@ class Stage:
             if watch:
                 watch.stop()
         self._lab = self._cluster = self._ray_watch = self._pulse = None
+
+    def _demand(self, part: str) -> None:
+        if not hasattr(self.cluster, part):
+            raise SkipExecution(f"the managers {chosen()} have no '{part}'")
 
     @staticmethod
     def results() -> Path:

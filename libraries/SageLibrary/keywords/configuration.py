@@ -11,6 +11,7 @@ from robot.api.deco import keyword
 from sage_cluster import ConfigManager
 from sage_cluster.errors import ConfigError
 from SageLibrary.keywords.component import Component
+from SageLibrary.managers import config_manager
 
 
 class ConfigurationKeywords(Component):
@@ -78,7 +79,7 @@ class ConfigurationKeywords(Component):
         """So many writers add a worker each at the same time; afterwards all are there."""
         manager = self._file("head: {host: head}\nworkers_ssh_hosts: ''\n")
         threads = [
-            threading.Thread(target=ConfigManager(manager.path).add_worker_ssh_host, args=(f"w{number}",))
+            threading.Thread(target=config_manager(manager.path).add_worker_ssh_host, args=(f"w{number}",))
             for number in range(writers)
         ]
         for thread in threads:
@@ -95,7 +96,7 @@ class ConfigurationKeywords(Component):
         path = directory / f"{len(list(directory.glob('*.yaml'))) + 1:03d}.yaml"
         path.write_text(text, encoding="utf-8")
         logger.info(f"{path}:\n{text}")
-        return ConfigManager(path)
+        return config_manager(path)
 
     @staticmethod
     def _compare(path: Path, after: str) -> None:

@@ -96,17 +96,17 @@ class DeploymentKeywords(Component):
     @keyword
     def deploy_the_project(self, *nodes: str) -> OperationResult:
         """Deploy to all nodes, or to these. `The Operation Should Succeed` and its neighbours judge it."""
-        return self._keep(self.stage.cluster.deployment.deploy(nodes or None))
+        return self._keep(self.stage.deployment.deploy(nodes or None))
 
     @keyword
     def plan_the_deployment(self) -> OperationResult:
         """Ask what a deployment would send, and change nothing."""
-        return self._keep(self.stage.cluster.deployment.deploy(dry_run=True))
+        return self._keep(self.stage.deployment.deploy(dry_run=True))
 
     @keyword
     def roll_the_deployment_back(self, *nodes: str) -> OperationResult:
         """Let all nodes, or these, go back to the release before."""
-        return self._keep(self.stage.cluster.deployment.rollback(nodes or None))
+        return self._keep(self.stage.deployment.rollback(nodes or None))
 
     @keyword
     def deployment_should_have_sent(self, *paths: str) -> None:

@@ -189,11 +189,11 @@ class FaultKeywords(Component):
             time.sleep(left)
 
     def _events(self, since: float, kind: str) -> list[dict[str, Any]]:
-        journal = self.stage.cluster.operations.journal(EVENTS)
+        journal = self.stage.operations.journal(EVENTS)
         return [event for event in journal if event["event"] == kind and event["monotonic"] >= since]
 
     def _words(self) -> dict[str, str]:
-        return {name: said["state"] for name, said in self.stage.cluster.supervision.states().items()}
+        return {name: said["state"] for name, said in self.stage.supervision.states().items()}
 
     def _supervisor_should_see_all_run(self, within: timedelta = HEALTHY) -> None:
         config = self.stage.cluster.config.load()

@@ -151,7 +151,7 @@ class InterruptionKeywords(Component):
     @keyword
     def the_supervisor(self) -> int:
         """The process that supervises the cluster now, by its pid; it fails when there is none."""
-        if not self.stage.cluster.supervision.is_running():
+        if not self.stage.supervision.is_running():
             raise AssertionError("the supervisor was gone, should run")
         return int(self._events("supervisor started")[-1]["pid"])
 
@@ -167,7 +167,7 @@ class InterruptionKeywords(Component):
             signal.pidfd_send_signal(handle, signal.SIGKILL)
         finally:
             os.close(handle)
-        supervision = self.stage.cluster.supervision
+        supervision = self.stage.supervision
         wait_until("a supervisor", supervision.is_running, lambda runs: not runs, timedelta(seconds=5), "False")
 
     @keyword
@@ -175,7 +175,7 @@ class InterruptionKeywords(Component):
         """The supervisor's reason for a node's state contains this text within a time."""
         wait_until(
             f"what the supervisor says of {node}",
-            lambda: self.stage.cluster.supervision.states().get(node, {}).get("reason", "nothing"),
+            lambda: self.stage.supervision.states().get(node, {}).get("reason", "nothing"),
             lambda said: reason in said,
             within,
             reason,
@@ -236,4 +236,4 @@ class InterruptionKeywords(Component):
         return self._begun[-1]
 
     def _events(self, kind: str) -> list[dict[str, Any]]:
-        return [event for event in self.stage.cluster.operations.journal(EVENTS) if event["event"] == kind]
+        return [event for event in self.stage.operations.journal(EVENTS) if event["event"] == kind]

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from robot.result import Result
 
 from SageLibrary.report.verdict import Outcome, outcome_of
+
+OTHERS = Path(__file__).parents[2] / "other_managers"
 
 pytestmark = pytest.mark.lab
 
@@ -28,6 +31,12 @@ def test_a_suite_fails_when_the_managers_are_wrong(
     assert said in broken.message
 
 
-def test_the_same_suite_passes_when_they_are_right(run_robot: Callable[..., Result]) -> None:
-    (test,) = run_robot("--test", "Stop Leaves Nothing Behind", "robot/lifecycle.robot").suite.all_tests
+def test_the_same_suite_passes_when_they_are_right_and_judges_those_that_are_named(
+    run_robot: Callable[..., Result], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    notes = tmp_path / "notes"
+    monkeypatch.setenv("NOTES", str(notes))
+    others = ("--pythonpath", str(OTHERS), "--variable", "MANAGERS:noting_managers")
+    (test,) = run_robot(*others, "--test", "Stop Leaves Nothing Behind", "robot/lifecycle.robot").suite.all_tests
     assert test.passed, test.message
+    assert notes.read_text().split()[:2] == ["start", "stop"]

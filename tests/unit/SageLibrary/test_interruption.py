@@ -37,11 +37,9 @@ def stage(tmp_path: Path, silent_port: int) -> Stage:
     """A stage whose cluster is a file only: an operation on it is never done."""
     path = tmp_path / "config.yaml"
     path.write_text(CONFIGURATION.format(port=silent_port))
-    cluster = SimpleNamespace(operations=Operations(path), supervision=Supervision(path))
+    parts = {"operations": Operations(path), "supervision": Supervision(path)}
     lab = SimpleNamespace(config_path=path)
-    return cast(
-        "Stage", SimpleNamespace(lab=lab, cluster=cluster, last_result=None, results=lambda: tmp_path / "results")
-    )
+    return cast("Stage", SimpleNamespace(lab=lab, last_result=None, results=lambda: tmp_path / "results", **parts))
 
 
 @pytest.fixture
@@ -78,11 +76,11 @@ def test_an_answer_becomes_the_last_result(words: InterruptionKeywords, stage: S
 def test_an_operation_is_killed_half_way_and_the_lock_falls(words: InterruptionKeywords, stage: Stage) -> None:
     words.begin_operation("start")
     words.operation_should_say("127.0.0.1: starting", LONG)
-    holder = stage.cluster.operations.current()
+    holder = stage.operations.current()
     assert holder is not None
     assert holder["operation"] == "start cluster"
     words.kill_the_operation()
-    with stage.cluster.operations.exclusive("another"):
+    with stage.operations.exclusive("another"):
         pass
 
 
@@ -104,7 +102,7 @@ def test_waiting_says_what_was_said_instead(words: InterruptionKeywords) -> None
 def test_whatever_runs_on_is_ended_in_the_teardown(words: InterruptionKeywords, stage: Stage) -> None:
     words.begin_operation("start")
     words.operation_should_say("127.0.0.1: starting", LONG)
-    holder = stage.cluster.operations.current()
+    holder = stage.operations.current()
     assert holder is not None
     words.end_every_operation()
     assert not Path(f"/proc/{holder['pid']}").exists()
@@ -114,11 +112,11 @@ def test_whatever_runs_on_is_ended_in_the_teardown(words: InterruptionKeywords, 
 
 def test_repairs_count_from_the_moment_on(words: InterruptionKeywords, stage: Stage) -> None:
     decided = {"event": "decided", "action": "start", "reason": "its raylet ended"}
-    stage.cluster.operations.record(node="worker-1", **decided)
+    stage.operations.record(node="worker-1", **decided)
     time.sleep(0.01)
     words.note_the_moment()
     words.nothing_should_have_been_repaired()
-    stage.cluster.operations.record(node="worker-2", **decided)
+    stage.operations.record(node="worker-2", **decided)
     words.repairs_should_have_been_at_most(1)
     with pytest.raises(AssertionError, match="worker-2: start: its raylet ended"):
         words.nothing_should_have_been_repaired()
@@ -127,7 +125,7 @@ def test_repairs_count_from_the_moment_on(words: InterruptionKeywords, stage: St
 def test_a_supervisor_is_found_and_killed_and_no_other_process(words: InterruptionKeywords, stage: Stage) -> None:
     with pytest.raises(AssertionError, match="the supervisor was gone"):
         words.the_supervisor()
-    supervision = stage.cluster.supervision
+    supervision = stage.supervision
     process = supervision.begin()
     assert process is not None
     supervision.await_running(process)
@@ -137,14 +135,14 @@ def test_a_supervisor_is_found_and_killed_and_no_other_process(words: Interrupti
 
 
 def test_a_process_that_is_no_supervisor_is_not_killed(words: InterruptionKeywords, stage: Stage) -> None:
-    supervision = stage.cluster.supervision
+    supervision = stage.supervision
     process = supervision.begin()
     assert process is not None
     supervision.await_running(process)
     words.the_supervisor()
     stranger = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
     entry = {"event": "supervisor started", "pid": stranger.pid, "monotonic": time.monotonic()}
-    with stage.cluster.operations.journal_path.open("a") as journal:
+    with stage.operations.journal_path.open("a") as journal:
         journal.write(json.dumps(entry) + "\n")
     with pytest.raises(AssertionError, match="should be this cluster's supervisor"):
         words.kill_the_supervisor()
