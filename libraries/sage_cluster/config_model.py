@@ -136,6 +136,8 @@ class ClusterConfig(_Section):
     """How many workers start at once. Fewer where nodes share a machine."""
     start_timeout: Seconds = 120.0
     """How long a node may take to start and to join."""
+    answer_timeout: Seconds = 15.0
+    """How long a node may take to answer a question about itself. More on slow machines."""
     stop_timeout: Seconds = 20.0
     """How long a node's processes may take to end before they are forced."""
     drain_timeout: Seconds = 30.0

@@ -17,8 +17,6 @@ from sage_cluster.node_program import ANSWER, READ_PROGRAM, program
 from sage_cluster.ssh import SshPool
 from sage_cluster.ssh_connection import SshStream, Target
 
-PROBE_SECONDS = 15.0
-DASHBOARD_SECONDS = 10.0
 KEPT_LOGS = 5
 SAGE_HOME = "~/.sage"
 
@@ -50,11 +48,11 @@ class RayNodes:
         address = self._pool.connection(node.target).peer_address
         spec = {"session": session, "fence": fence, "timeout": timeout, "ssh_address": address, "recover": recover}
         command = "start_head" if node.role == "head" else "start"
-        return self._ask(node, command, spec, timeout + 3 * PROBE_SECONDS)
+        return self._ask(node, command, spec, timeout + 3 * node.spec["answer_timeout"])
 
     def stop(self, node: RayNode, *, grace: float) -> dict[str, Any]:
         """Stop Ray there: ``grace`` seconds to end by itself, then by force. NodeError when a process survives."""
-        answer = self._ask(node, "stop", {"grace": grace}, grace + 2 * PROBE_SECONDS)
+        answer = self._ask(node, "stop", {"grace": grace}, grace + 2 * node.spec["answer_timeout"])
         if answer["remaining"]:
             raise NodeError(
                 f"processes {answer['remaining']} survived even SIGKILL",
@@ -63,9 +61,9 @@ class RayNodes:
             )
         return answer
 
-    def probe(self, node: RayNode, timeout: float = PROBE_SECONDS) -> dict[str, Any]:
+    def probe(self, node: RayNode) -> dict[str, Any]:
         """What the node says of itself; see `sage_cluster.on_node.probe.probe`."""
-        return self._ask(node, "probe", {}, timeout)
+        return self._ask(node, "probe", {}, node.spec["answer_timeout"])
 
     def ray_view(
         self, head: RayNode, *, address: str, await_alive: tuple[str, ...] = (), timeout: float = 0.0
@@ -75,25 +73,25 @@ class RayNodes:
         Waits up to ``timeout`` seconds until the nodes ``await_alive`` are ALIVE; the last answer counts either way.
         """
         spec = {**_gcs(head, address), "await_alive": await_alive, "timeout": timeout}
-        return list(self._ask(head, "ray_view", spec, timeout + 2 * PROBE_SECONDS)["nodes"])
+        return list(self._ask(head, "ray_view", spec, timeout + 2 * head.spec["answer_timeout"])["nodes"])
 
     def dashboard(self, head: RayNode, *, address: str) -> dict[str, Any]:
         """Ask the dashboard over HTTP, on the head; see `sage_cluster.on_node.ray_view.dashboard`."""
-        return self._ask(head, "dashboard", {"address": address}, DASHBOARD_SECONDS)
+        return self._ask(head, "dashboard", {"address": address}, head.spec["answer_timeout"])
 
     def drain(self, head: RayNode, *, address: str, node_id: str, timeout: float) -> None:
         """Tell Ray to give a node no more work; running work has ``timeout`` seconds to end."""
         spec = {**_gcs(head, address), "node_id": node_id, "timeout": timeout}
-        self._ask(head, "drain", spec, 2 * PROBE_SECONDS)
+        self._ask(head, "drain", spec, 2 * head.spec["answer_timeout"])
 
     def kill_raylet(self, node: RayNode) -> int | None:
         """SIGKILL the raylet there, as a crash would. Its pid, or None when none ran."""
-        pid: int | None = self._ask(node, "kill_raylet", {}, PROBE_SECONDS)["pid"]
+        pid: int | None = self._ask(node, "kill_raylet", {}, node.spec["answer_timeout"])["pid"]
         return pid
 
     def read_log(self, node: RayNode, log: str, lines: int) -> dict[str, Any]:
         """The end of a log there; see `sage_cluster.on_node.logs.read_log`."""
-        return self._ask(node, "read_log", {"log": log, "lines": lines}, PROBE_SECONDS)
+        return self._ask(node, "read_log", {"log": log, "lines": lines}, node.spec["answer_timeout"])
 
     def follow_log(self, node: RayNode, log: str, on_output: Callable[[str], None], seconds: float) -> None:
         """Pass on what is written to a log there, for at most ``seconds``."""
@@ -103,7 +101,8 @@ class RayNodes:
 
     def await_raylet_end(self, node: RayNode, timeout: float) -> bool:
         """Whether the raylet there ended by itself within ``timeout`` seconds."""
-        return bool(self._ask(node, "await_raylet_end", {"timeout": timeout}, timeout + PROBE_SECONDS)["ended"])
+        deadline = timeout + node.spec["answer_timeout"]
+        return bool(self._ask(node, "await_raylet_end", {"timeout": timeout}, deadline)["ended"])
 
     def forget(self, node: RayNode) -> None:
         """Drop the connection to a node, so that the next call makes a new one."""
@@ -196,6 +195,7 @@ def _shared(config: Config) -> dict[str, Any]:
         "dashboard_host": head.dashboard_host,
         "dashboard_port": head.dashboard_port,
         "keep_logs": KEPT_LOGS,
+        "answer_timeout": config.cluster.answer_timeout,
     }
 
 

@@ -16,8 +16,6 @@ from sage_cluster.operations import Operations
 from sage_cluster.progress import Report
 from sage_cluster.ray_node import RayNode, RayNodes, head_node, worker_nodes
 
-ALIVE_SECONDS = 15.0
-
 
 class WorkerSteps:
     """The work itself, on many nodes at once."""
@@ -62,7 +60,8 @@ class WorkerSteps:
             report=self._report,
         )
         wanted = tuple(result.details["node_id"] for result in results if result.success)
-        rows = self._nodes.ray_view(head, address=head_raylet["address"], await_alive=wanted, timeout=ALIVE_SECONDS)
+        timeout = config.cluster.answer_timeout
+        rows = self._nodes.ray_view(head, address=head_raylet["address"], await_alive=wanted, timeout=timeout)
         return tuple(_joined(result, rows) for result in results)
 
     def stop(self, nodes: Sequence[RayNode], force: bool) -> tuple[NodeResult, ...]:

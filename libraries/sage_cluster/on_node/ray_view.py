@@ -11,7 +11,7 @@ from sage_cluster.on_node.environment import find_environment
 from sage_cluster.on_node.http_get import http_get
 from sage_cluster.on_node.sessions import is_alive, session_processes
 
-ASK_SECONDS = 5.0
+ANSWER_SECONDS = 15.0  # where the controller says nothing else
 POLL_SECONDS = 0.1
 NOT_RAY = (OSError, ValueError, KeyError, TypeError)
 """What asking over HTTP raises when something answers that is not Ray's dashboard, or nothing does."""
@@ -62,7 +62,7 @@ def dashboard(spec: dict[str, Any]) -> dict[str, Any]:
     """Ask the dashboard for its version over HTTP. Answers ``url``, ``ray_version`` and ``session``, or ``problem``."""
     url = f"http://{spec['address']}:{spec['dashboard_port']}"
     try:
-        version = json.loads(http_get(spec["address"], int(spec["dashboard_port"]), "/api/version", ASK_SECONDS))
+        version = json.loads(http_get(spec["address"], int(spec["dashboard_port"]), "/api/version", _patience(spec)))
         return {"url": url, "ray_version": version["ray_version"], "session": version["session_name"]}
     except NOT_RAY as error:
         return {"url": url, "problem": f"{type(error).__name__}: {error}"}
@@ -88,18 +88,24 @@ def _ask(spec: dict[str, Any]) -> list[dict[str, Any]]:
     problem = "the dashboard is off"
     if spec["dashboard"]:
         try:
-            return _ask_state_api(spec["address"], int(spec["dashboard_port"]))
+            return _ask_state_api(spec)
         except NOT_RAY as error:
             problem = f"state API: {type(error).__name__}: {error}"
     try:
-        answer = _ray_python(spec, ASK_GCS, spec["gcs_address"], str(ASK_SECONDS))
+        answer = _ray_python(spec, ASK_GCS, spec["gcs_address"], str(_patience(spec)))
         return list(json.loads(answer.splitlines()[-1]))
     except (RayDoesNotAnswerError, ValueError, IndexError) as error:
         raise RayDoesNotAnswerError(f"{problem}; GCS: {error}") from error
 
 
-def _ask_state_api(address: str, port: int) -> list[dict[str, Any]]:
-    rows = json.loads(http_get(address, port, STATE_API, ASK_SECONDS))["data"]["result"]["result"]
+def _patience(spec: dict[str, Any]) -> float:
+    """How long one try may take: asking over HTTP, then starting a Python with Ray and asking the GCS."""
+    return float(spec.get("answer_timeout", ANSWER_SECONDS)) / 3
+
+
+def _ask_state_api(spec: dict[str, Any]) -> list[dict[str, Any]]:
+    answer = http_get(spec["address"], int(spec["dashboard_port"]), STATE_API, _patience(spec))
+    rows = json.loads(answer)["data"]["result"]["result"]
     keys = ("node_id", "node_ip", "node_name", "state", "state_message")
     return [{key: row[key] for key in keys} for row in rows]
 
@@ -111,7 +117,7 @@ def _ray_python(spec: dict[str, Any], program: str, *arguments: str) -> str:
             [environment.python, "-c", program, *arguments],
             capture_output=True,
             text=True,
-            timeout=3 * ASK_SECONDS,
+            timeout=3 * _patience(spec),
             check=False,
         )
     except subprocess.TimeoutExpired as error:

@@ -23,7 +23,7 @@ from sage_lab.errors import CommandTimeoutError, HostCommandError, MissingProgra
 _KEPT_LINES = 40
 _END = 30.0
 _INSTALL = "apt-get install vagrant vagrant-libvirt"
-_WARNINGS = ("[fog]", "[libvirt]")
+_NOISE = ("[fog]", "[libvirt]", "from /")  # warnings of its libraries, and where in its own source an error arose
 
 
 class VagrantCommand(vagrant.Vagrant):
@@ -103,7 +103,7 @@ class VagrantCommand(vagrant.Vagrant):
             write(line)
             if kept is not None:
                 kept.append(line)
-            if not line.startswith(_WARNINGS):
+            if not line.lstrip().startswith(_NOISE):
                 last.append(line.rstrip("\n"))
             self.on_line(line.rstrip("\n"))
 

@@ -20,7 +20,10 @@ from sage_cluster.ssh import SshPool
 from sage_cluster.ssh_connection import CommandResult, Target
 
 NODE = RayNode(
-    "worker-1", "worker", Target("worker-1"), {"python": sys.executable, "temp_dir": "/none", "head_port": 1}
+    "worker-1",
+    "worker",
+    Target("worker-1"),
+    {"answer_timeout": 15.0, "python": sys.executable, "temp_dir": "/none", "head_port": 1},
 )
 
 
