@@ -188,7 +188,14 @@ class VagrantProvider:
             "controller": self.controller_address(),
             "controller-control": f"{self._made['control']}.{CONTROLLER}",
         }
-        lab_files.write_all(self._directory, self.nodes, keys, controller=controller, environment_home=_ENVIRONMENT)
+        lab_files.write_all(
+            self._directory,
+            self.nodes,
+            keys,
+            controller=controller,
+            environment_home=_ENVIRONMENT,
+            emulated=self._made["driver"] == "qemu",
+        )
 
     def _remember(self, made: dict[str, Any]) -> None:
         self._made = made
