@@ -39,7 +39,7 @@ class SageLibrary(DynamicCore):  # type: ignore[misc]  # it has no type hints
     }
 
     def __init__(self) -> None:
-        stage = Stage()
+        self.stage = stage = Stage()
         self.ROBOT_LIBRARY_LISTENER = EvidenceListener(stage)
         super().__init__(
             [

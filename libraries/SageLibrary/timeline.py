@@ -40,6 +40,11 @@ class Timeline:
             if state in ON_PURPOSE:
                 self._ray.append(RaySight(node, "", STOPPED, now))
 
+    def states(self) -> dict[str, str]:
+        """The last state of each node that was seen in one, in the order of their first sights."""
+        with self._guard:
+            return {sight.node: sight.state for sight in self._sights}
+
     def record_ray(self, sight: RaySight) -> None:
         """Ray calls a node so from now on."""
         with self._guard:

@@ -1,0 +1,1 @@
+"""Running suites for people: progress on the console, a plan beforehand, failed tests once more."""
