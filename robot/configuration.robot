@@ -4,7 +4,7 @@ Documentation    Layer A: the configuration file. What loads, what is refused an
 
 Library          SageLibrary
 
-Test Timeout     ${{ 1 * $PACE }} minutes
+Test Timeout     1 minute
 
 Test Tags        configuration
 

@@ -5,7 +5,7 @@ Resource          ../resources/cluster.resource
 
 Suite Setup       Bring The Lab Up
 Suite Teardown    Leave The Lab With A Timeline
-Test Timeout      ${{ 2 * $PACE }} minutes
+Test Timeout      2 minutes
 
 Test Tags         connection
 

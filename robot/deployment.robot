@@ -7,7 +7,7 @@ Resource          ../resources/cluster.resource
 Suite Setup       Bring The Lab Up For Deployments
 Suite Teardown    Leave The Lab With A Timeline
 Test Teardown     End The Story And Remove Every Release
-Test Timeout      ${{ 5 * $PACE }} minutes
+Test Timeout      5 minutes
 
 Test Tags         deployment
 

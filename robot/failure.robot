@@ -11,7 +11,7 @@ Resource          ../resources/cluster.resource
 Suite Setup       Bring The Lab Up With A Running Cluster
 Suite Teardown    Leave The Lab With A Timeline
 Test Teardown     Heal Every Fault
-Test Timeout      ${{ 5 * $PACE }} minutes
+Test Timeout      5 minutes
 
 Test Tags         failure    destructive
 

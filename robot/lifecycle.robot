@@ -6,7 +6,7 @@ Resource          ../resources/cluster.resource
 
 Suite Setup       Bring The Lab Up Without A Supervisor
 Suite Teardown    Leave The Lab With A Timeline
-Test Timeout      ${{ 3 * $PACE }} minutes
+Test Timeout      3 minutes
 
 Test Tags         lifecycle
 

@@ -8,7 +8,7 @@ Suite Setup       Bring The Lab Up With A Running Cluster
 Suite Teardown    Leave The Lab With A Timeline
 Test Setup        Everything Runs
 Test Teardown     End The Story
-Test Timeout      ${{ 4 * $PACE }} minutes
+Test Timeout      4 minutes
 
 Test Tags         recovery    destructive
 

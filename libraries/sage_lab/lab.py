@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TypeVar
 
-from sage_lab import pace
 from sage_lab.errors import LabError, LabNotUpError, UnknownNodeError
 from sage_lab.ledger import Ledger
 from sage_lab.model import Completed, LabNode, NodeHealth
@@ -117,11 +116,6 @@ class Lab:
         return self._provider.lacks(ability)
 
     @property
-    def pace(self) -> float:
-        """How many times longer than on an ordinary machine things take on these nodes; 1 at least."""
-        return pace.read(self.directory)
-
-    @property
     def controller_address(self) -> str:
         """The address by which the nodes see this machine over the cluster link."""
         return self._provider.controller_address()
@@ -141,13 +135,11 @@ class Lab:
     ) -> Completed:
         """Run a command on the node as ``root`` or ``sage``, by a path that no fault of the network cuts.
 
-        ``timeout`` is in seconds on an ordinary machine (see ``pace``). A failing command is no error; raises
-        CommandTimeoutError (and kills the command on the node), UnknownNodeError, or NodeStateError when the
-        node is off or frozen.
+        ``timeout`` is in seconds. A failing command is no error; raises CommandTimeoutError (and kills the
+        command on the node), UnknownNodeError, or NodeStateError when the node is off or frozen.
         """
         target = self.node(node)
-        limit = timeout * self.pace
-        return self._provider.outside(lambda: self._provider.run(target, argv, user=user, timeout=limit, stdin=stdin))
+        return self._provider.outside(lambda: self._provider.run(target, argv, user=user, timeout=timeout, stdin=stdin))
 
     def power_off(self, node: str) -> None:
         """End the node as a cut of its power would; its disk stays."""
@@ -207,7 +199,6 @@ class Lab:
         Ledger(self.directory).record("directory", self.directory)
         try:
             self._provider.build(report)
-            pace.take(self.directory, self._provider, self.nodes[0], report)
             write_description(self.directory, self._description())
         except BaseException as error:
             with _noting(error):

@@ -40,12 +40,10 @@ def write_all(
     *,
     controller: Mapping[str, str] = CONTROLLER_ADDRESSES,
     environment_home: str = sys.prefix,
-    emulated: bool = False,
 ) -> None:
     """Write the files below into the lab's directory; ``host_keys`` are the nodes' public keys, in order.
 
     ``controller`` has this machine's addresses by their names, ``environment_home`` is where the nodes have Ray.
-    Nodes whose processors are ``emulated`` get a Ray without what never comes up in time there.
     """
     public = {node.name: key for node, key in zip(nodes, host_keys, strict=True)}
     key, known = directory / "keys" / USER, directory / "known_hosts"
@@ -54,7 +52,7 @@ def write_all(
         HOSTS: hosts_of_controller(nodes, controller),
         "known_hosts": known_hosts(nodes, public),
         "ssh_config": ssh_config(nodes, key, known),
-        "config.yaml": sage_config(nodes, key, known, environment_home, emulated=emulated),
+        "config.yaml": sage_config(nodes, key, known, environment_home),
     }.items():
         (directory / name).write_text(text, encoding="utf-8")
 
@@ -108,9 +106,7 @@ def _host_settings(user: str, key: Path, known: Path) -> str:
     )
 
 
-def sage_config(
-    nodes: Sequence[LabNode], key: Path, known: Path, environment_home: str = sys.prefix, *, emulated: bool = False
-) -> str:
+def sage_config(nodes: Sequence[LabNode], key: Path, known: Path, environment_home: str = sys.prefix) -> str:
     """The SAGE configuration of the lab, as YAML; spares are not in it."""
     programs = {"ray_command": f"{environment_home}/bin/ray", "python_path": f"{environment_home}/bin/python"}
     node = {
@@ -119,9 +115,6 @@ def sage_config(
         "num_cpus": 1,
         "object_store_memory": 80_000_000,
     }
-    # Ray gives its dashboard and agents 15 s to start, which no setting changes.
-    head_spared = {"dashboard": False, "ray_args": ["--include-log-monitor=false", "--no-monitor"]} if emulated else {}
-    worker_spared = {"ray_args": ["--include-log-monitor=false"]} if emulated else {}
     config = {
         "head": {
             "host": "head",
@@ -130,9 +123,8 @@ def sage_config(
             "dashboard_host": "0.0.0.0",  # noqa: S104 - inside the sealed network
             **programs,
             **node,
-            **head_spared,
         },
-        "worker": {**node, **worker_spared},
+        "worker": node,
         "ssh": {
             "user": USER,
             "key_path": str(key),

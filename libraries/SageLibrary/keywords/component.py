@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-
 from robot.api import SkipExecution
 
 from sage_lab import Ability
@@ -15,10 +13,6 @@ class Component:
 
     def __init__(self, stage: Stage) -> None:
         self.stage = stage
-
-    def patience(self, within: timedelta) -> timedelta:
-        """How long to wait on this lab's nodes for what ``within`` is enough for on ordinary ones."""
-        return within * self.stage.lab.pace
 
     def need(self, ability: Ability) -> None:
         """Skip the test, with the reason, when the machines of this lab cannot do it."""

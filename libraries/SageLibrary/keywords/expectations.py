@@ -6,7 +6,7 @@ import json
 import time
 from datetime import timedelta
 
-from robot.api import SkipExecution, logger
+from robot.api import logger
 from robot.api.deco import keyword
 
 from sage_cluster import ClusterStatus, NodeState, OperationResult
@@ -25,7 +25,6 @@ class ExpectationKeywords(Component):
         result = self._last_result()
         if not result.success:
             raise AssertionError(f"'{result.operation}' failed:\n{result.message}")
-        within = within and self.patience(within)
         if within is not None and result.elapsed > within.total_seconds():
             raise AssertionError(
                 f"'{result.operation}' took {result.elapsed:.1f} s, should be {within.total_seconds():g} s or less"
@@ -67,7 +66,7 @@ class ExpectationKeywords(Component):
             f"the state of {node}",
             lambda: self._status().node(node).state.value,
             lambda seen: seen == state.value,
-            self.patience(within),
+            within,
             state.value,
         )
 
@@ -89,7 +88,7 @@ class ExpectationKeywords(Component):
             "the state of every node",
             states,
             lambda seen: set(seen.values()) == {state.value},
-            self.patience(within),
+            within,
             state.value,
         )
 
@@ -107,12 +106,7 @@ class ExpectationKeywords(Component):
 
     @keyword
     def the_dashboard_should_answer(self) -> str:
-        """The dashboard answers over HTTP with the head's own session. Returns its address.
-
-        Skipped where ``head.dashboard`` is turned off: emulated machines are too slow for it.
-        """
-        if self.stage.cluster.config.get("head.dashboard") is False:
-            raise SkipExecution("the dashboard is turned off in this lab's configuration (head.dashboard)")
+        """The dashboard answers over HTTP with the head's own session. Returns its address."""
         answer = self.stage.cluster.head.dashboard()
         session = self.the_session()
         if answer["session"] != session:

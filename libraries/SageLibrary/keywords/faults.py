@@ -113,11 +113,7 @@ class FaultKeywords(Component):
     def node_should_be_supervised_as(self, node: str, state: str, within: timedelta) -> None:
         """The supervisor calls a node running, suspect, lost, recovering or quarantined within a time."""
         wait_until(
-            f"the supervisor's word for {node}",
-            lambda: self._words().get(node, "none"),
-            state.__eq__,
-            self.patience(within),
-            state,
+            f"the supervisor's word for {node}", lambda: self._words().get(node, "none"), state.__eq__, within, state
         )
 
     @keyword
@@ -127,7 +123,7 @@ class FaultKeywords(Component):
             f"the active workers (waiting for {worker})",
             lambda: self.stage.cluster.status_cluster().active_workers,
             lambda active: worker in active,
-            self.patience(within),
+            within,
             worker,
         )
 
@@ -178,7 +174,6 @@ class FaultKeywords(Component):
         def are_right(found: list[tuple[float, str, str]]) -> bool:
             return any(reason in said for _, _, said in found)
 
-        noticed = self.patience(noticed)
         left = timedelta(seconds=max(0.0, began + noticed.total_seconds() - time.monotonic()) + 1.0)
         should = f"at least one{f' that says {reason!r}' if reason else ''}"
         found = wait_until(f"the alarms over '{fault.kind.value}'", alarms, are_right, left, should)
@@ -207,7 +202,7 @@ class FaultKeywords(Component):
             "the supervisor's words",
             self._words,
             lambda words: set(words) == names and set(words.values()) == {"running"},
-            self.patience(within),
+            within,
             "running everywhere",
         )
 

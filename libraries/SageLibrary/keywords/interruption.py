@@ -98,11 +98,7 @@ class InterruptionKeywords(Component):
             return operation.said().strip() + end
 
         seen = wait_until(
-            f"what '{operation.words}' said",
-            said,
-            lambda now: text in now or now.endswith(ended),
-            self.patience(within),
-            text,
+            f"what '{operation.words}' said", said, lambda now: text in now or now.endswith(ended), within, text
         )
         if text not in seen:
             raise AssertionError(f"what '{operation.words}' said was '{seen}', should be '{text}'")
@@ -111,7 +107,6 @@ class InterruptionKeywords(Component):
     def operation_should_end(self, within: timedelta = MINUTE) -> OperationResult:
         """The operation that was begun last ends by itself. `The Operation Should Succeed` and others judge it."""
         operation = self._last()
-        within = self.patience(within)
         try:
             operation.process.wait(within.total_seconds())
         except subprocess.TimeoutExpired:
@@ -150,7 +145,7 @@ class InterruptionKeywords(Component):
     @keyword
     def start_the_cluster_when_it_is_free(self, within: timedelta = MINUTE) -> OperationResult:
         """Start what does not run, after the operation or repair that is under way."""
-        self.stage.last_result = self.stage.cluster.start_cluster(wait=self.patience(within).total_seconds())
+        self.stage.last_result = self.stage.cluster.start_cluster(wait=within.total_seconds())
         return self.stage.last_result
 
     @keyword
@@ -173,9 +168,7 @@ class InterruptionKeywords(Component):
         finally:
             os.close(handle)
         supervision = self.stage.supervision
-        wait_until(
-            "a supervisor", supervision.is_running, lambda runs: not runs, self.patience(timedelta(seconds=5)), "False"
-        )
+        wait_until("a supervisor", supervision.is_running, lambda runs: not runs, timedelta(seconds=5), "False")
 
     @keyword
     def supervisor_should_report(self, node: str, reason: str, within: timedelta) -> None:
@@ -184,7 +177,7 @@ class InterruptionKeywords(Component):
             f"what the supervisor says of {node}",
             lambda: self.stage.supervision.states().get(node, {}).get("reason", "nothing"),
             lambda said: reason in said,
-            self.patience(within),
+            within,
             reason,
         )
 

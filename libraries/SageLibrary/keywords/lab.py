@@ -6,7 +6,6 @@ import os
 
 from robot.api import logger
 from robot.api.deco import keyword
-from robot.libraries.BuiltIn import BuiltIn
 
 from sage_cluster import SageError
 from sage_lab import Ability, Lab, Topology
@@ -30,8 +29,6 @@ class LabKeywords(Component):
         The environment variable SAGE_LAB_PROVIDER names another kind of machine than containers, and
         SAGE_LAB_INVENTORY, for ``static``, the file of machines that exist.
 
-        Every wait is longer on slow nodes; by how much is in ``${PACE}``, for the time limits of tests.
-
         Suites may nest: the lab goes when the outermost one calls `Leave The Lab`.
         """
         self._users += 1
@@ -46,7 +43,6 @@ class LabKeywords(Component):
             self.stage.use(lab)
         self.stage.reset_configuration()
         lab = self.stage.lab
-        BuiltIn().set_suite_variable("${PACE}", lab.pace)
         logger.info(f"lab {lab.name}: {', '.join(node.name for node in lab.nodes)}; files in {lab.directory}")
 
     @keyword

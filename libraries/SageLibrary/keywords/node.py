@@ -188,9 +188,7 @@ class NodeKeywords(Component):
             raise AssertionError(f"{name} of the raylet on {node} was '{found.get(name)}', should be '{value}'")
 
     def _no_ray_process_should_be_left(self, node: str) -> None:
-        wait_until(
-            f"Ray's processes on {node}", lambda: self._ray_processes(node), lambda p: not p, self.patience(END), "none"
-        )
+        wait_until(f"Ray's processes on {node}", lambda: self._ray_processes(node), lambda p: not p, END, "none")
 
     def _ray_processes(self, node: str) -> list[tuple[int, str]]:
         """Every process of the cluster's user but its SSH sessions: pid and program."""

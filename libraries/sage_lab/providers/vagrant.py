@@ -188,14 +188,7 @@ class VagrantProvider:
             "controller": self.controller_address(),
             "controller-control": f"{self._made['control']}.{CONTROLLER}",
         }
-        lab_files.write_all(
-            self._directory,
-            self.nodes,
-            keys,
-            controller=controller,
-            environment_home=_ENVIRONMENT,
-            emulated=self._made["driver"] == "qemu",
-        )
+        lab_files.write_all(self._directory, self.nodes, keys, controller=controller, environment_home=_ENVIRONMENT)
 
     def _remember(self, made: dict[str, Any]) -> None:
         self._made = made

@@ -38,7 +38,7 @@ def stage(tmp_path: Path, silent_port: int) -> Stage:
     path = tmp_path / "config.yaml"
     path.write_text(CONFIGURATION.format(port=silent_port))
     parts = {"operations": Operations(path), "supervision": Supervision(path)}
-    lab = SimpleNamespace(pace=1.0, config_path=path)
+    lab = SimpleNamespace(config_path=path)
     return cast("Stage", SimpleNamespace(lab=lab, last_result=None, results=lambda: tmp_path / "results", **parts))
 
 
