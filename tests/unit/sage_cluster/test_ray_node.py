@@ -136,7 +136,9 @@ def test_a_foreseen_problem_is_an_answer(
 
 def test_a_real_answer_comes_through(tmp_path: Path) -> None:
     pool = LocalPool()
-    node = RayNode("w", "worker", Target("w"), {"python": sys.executable, "temp_dir": str(tmp_path)})
+    node = RayNode(
+        "w", "worker", Target("w"), {"answer_timeout": 15.0, "python": sys.executable, "temp_dir": str(tmp_path)}
+    )
     assert nodes_over(pool).probe(node)["health"] == "none"
     assert nodes_over(pool).kill_raylet(node) is None
     assert nodes_over(pool).await_raylet_end(node, 1.0) is True
