@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +12,7 @@ from robot.api import logger
 
 from sage_cluster import SageError
 from sage_lab import Lab, LabError
+from SageLibrary.report.failures import evidence_name
 from SageLibrary.report.lanes import draw
 from SageLibrary.report.recorder import Files, Recorder
 from SageLibrary.report.verdict import Outcome, outcome_of
@@ -76,7 +76,7 @@ class EvidenceListener:
         if picture:
             logger.info(picture, html=True)
         if result.failed:
-            self._leave_bundle(lab, self._results / "evidence" / re.sub(r"\W+", "_", result.full_name), result)
+            self._leave_bundle(lab, self._results / evidence_name(result.full_name), result)
 
     def _look_for_residue(self, lab: Lab, result: result.TestCase) -> None:
         try:

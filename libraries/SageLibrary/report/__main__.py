@@ -9,33 +9,47 @@ from pathlib import Path
 import click
 from robot.api import ExecutionResult
 from robot.errors import DataError  # type: ignore[import-untyped]  # it has no type hints
+from robot.result import TestCase  # type: ignore[import-untyped]  # it has no type hints
 
-from SageLibrary.report.verdict import MEANING, STATUS, Outcome, outcome_of, verdict_of
+from SageLibrary.report.summary import EndedTest, as_json, as_markdown
+from SageLibrary.report.verdict import BAD, FLAKY, MEANING, STATUS, Outcome, outcome_of, verdict_of
 
 
 @click.command()
 @click.argument("output", type=click.Path(path_type=Path, exists=True, dir_okay=False))
-def main(output: Path) -> None:
+@click.option("--markdown", type=click.Path(path_type=Path), help="Write a summary for a job page there.")
+@click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write the summary for programs there.")
+def main(output: Path, markdown: Path | None, json_file: Path | None) -> None:
     """Say how the run that left this output.xml ended.
 
     Exit status: 0 passed, 1 failed, 2 wrong usage, 3 infra (the lab broke), 4 inconclusive (a fault did not take
     effect, or no test was run).
     """
     try:
-        tests = list(ExecutionResult(str(output)).suite.all_tests)
+        result = ExecutionResult(str(output))
     except DataError as error:
         raise click.UsageError(f"{output} is no result of a run: {str(error).splitlines()[0]}") from error
-    outcomes = [outcome_of(test.status, test.message) for test in tests]
-    counts = Counter(outcomes)
+    tests = [_ended(test) for test in result.suite.all_tests]
+    counts = Counter(test.outcome for test in tests)
     said = ", ".join(f"{counts[outcome]} {outcome.value}" for outcome in Outcome if counts[outcome])
-    verdict = verdict_of(outcomes)
+    verdict = verdict_of(test.outcome for test in tests)
     meaning = MEANING[verdict] if said else "no test was run"
     click.echo(f"verdict: {verdict.value.upper()}: {meaning} ({said or 'no tests'})")
-    for test, outcome in zip(tests, outcomes, strict=True):
-        if outcome not in {Outcome.PASSED, Outcome.SKIPPED}:
-            first = (test.message.strip().splitlines() or ["no message"])[0]
-            click.echo(f"  {outcome.value}: {test.full_name}: {first}")
+    for test in tests:
+        if test.outcome in BAD:
+            click.echo(f"  {test.outcome.value}: {test.name}: {test.reason}")
+        elif test.flaky:
+            click.echo(f"  flaky: {test.name}: it passed at a later attempt")
+    if markdown:
+        markdown.write_text(as_markdown(tests, result.suite.name), encoding="utf-8")
+    if json_file:
+        json_file.write_text(as_json(tests), encoding="utf-8")
     sys.exit(STATUS[verdict])
+
+
+def _ended(test: TestCase) -> EndedTest:
+    outcome = outcome_of(test.status, test.message)
+    return EndedTest(test.full_name, outcome, test.elapsed_time.total_seconds(), FLAKY in test.tags, test.message)
 
 
 if __name__ == "__main__":

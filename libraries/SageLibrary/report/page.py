@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from html import escape
+from pathlib import Path
 from typing import Any
 
-from SageLibrary.report import trend, wording
+from SageLibrary.report import failures, green, trend, wording
 from SageLibrary.report.budgets import Kept, budget_of
 from SageLibrary.report.figures import Figures
 from SageLibrary.report.lanes import draw
@@ -18,8 +19,8 @@ BAD_FIRST = (Outcome.FAILED, Outcome.INFRA, Outcome.INCONCLUSIVE, Outcome.PASSED
 CLASSES = {Kept.YES: "good", Kept.NO: "bad", Kept.OPEN: "", Kept.NO_BUDGET: ""}
 
 
-def page(run: Run, past: list[dict[str, Any]]) -> str:
-    """The whole page. ``past`` are the runs of the history, this one last."""
+def page(run: Run, past: list[dict[str, Any]], results: Path, last_green: green.Green | None = None) -> str:
+    """The whole page. ``past`` are the runs of the history, this one last; ``results`` is where the page will lie."""
     title = f"Reliability: {run.suite}"
     parts = [
         '<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"/>',
@@ -27,6 +28,8 @@ def page(run: Run, past: list[dict[str, Any]]) -> str:
         f"<title>{escape(title)}</title><style>{STYLE}</style></head><body>",
         f'<h1>{escape(title)}</h1><p class="quiet">Run of {escape(run.time)}</p>',
         _summary(run),
+        failures.section(run, results),
+        green.section(run, last_green),
         _faults(run),
         _trend(past),
         _timelines(run),

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
 
-from SageLibrary.report import history
+from SageLibrary.report import green, history
 from SageLibrary.report.page import FILE as PAGE
 from SageLibrary.report.page import page
 from SageLibrary.report.recording import RaySight, Recording
@@ -92,5 +92,8 @@ class Recorder:
         path = history_path or directory / HISTORY
         history.append(path, self._run.summary())
         target = directory / PAGE
-        target.write_text(page(self._run, history.past_runs(path, self._run.suite)), encoding="utf-8")
+        past = history.past_runs(path, self._run.suite)
+        before = green.last_green(path.parent, self._run.suite)
+        target.write_text(page(self._run, past, directory, before), encoding="utf-8")
+        green.keep(self._run, path.parent)
         return target

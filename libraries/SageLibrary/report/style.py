@@ -22,5 +22,7 @@ th, td { border-bottom: 1px solid var(--line); } th { color: var(--quiet); font-
 .charts { display: flex; flex-wrap: wrap; gap: 24px; } figure { margin: 0; } figcaption { font-weight: 600; }
 details { border-top: 1px solid var(--line); padding: 8px 0; } summary { cursor: pointer; }
 .message { white-space: pre-wrap; border-left: 3px solid var(--bad); margin: 8px 0; padding: 2px 10px; }
+.wrong { border-left: 4px solid var(--bad); padding: 0 14px; margin: 12px 0; } h3 { margin: 0; font-size: 16px; }
+code { font-family: ui-monospace, monospace; font-size: 13px; overflow-wrap: anywhere; }
 .wide { overflow-x: auto; margin-top: 8px; }
 """

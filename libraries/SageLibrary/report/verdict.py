@@ -26,6 +26,11 @@ class Outcome(StrEnum):
     SKIPPED = "skipped"
 
 
+BAD = (Outcome.FAILED, Outcome.INFRA, Outcome.INCONCLUSIVE)
+"""What did not prove the cluster good, the gravest first."""
+FLAKY = "flaky"
+"""The tag of a test that failed and passed at a later attempt."""
+
 MEANING = {
     Outcome.PASSED: "the cluster did what it should",
     Outcome.FAILED: "the cluster or its managers were wrong",

@@ -12,7 +12,8 @@ from robot.model import TestCase  # type: ignore[import-untyped]  # it has no ty
 from robot.rebot import rebot  # type: ignore[import-untyped]  # it has no type hints
 from robot.result import Result  # type: ignore[import-untyped]  # it has no type hints
 
-FLAKY = "flaky"
+from SageLibrary.report.verdict import FLAKY
+
 OUTPUT = "output.xml"
 WRONG_USAGE = 252
 """robot's own exit status for options or suites that are wrong; 253 to 255 are an interruption and a crash."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from html.parser import HTMLParser
+from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
@@ -16,6 +17,7 @@ from SageLibrary.report.recording import Fault, Mark, Operation, Recording, Sigh
 from SageLibrary.report.run import RecordedTest, Run
 from SageLibrary.report.verdict import Outcome
 
+NOWHERE = Path("/no/results")
 SVG = "{http://www.w3.org/2000/svg}"
 NASTY = "<script>alert(\"1\")</script> & 'x'"
 VOID = {"meta", "link", "img", "br", "hr", "input"}
@@ -160,7 +162,7 @@ def test_names_are_escaped_in_pictures() -> None:
 
 
 def test_a_page_is_well_formed_and_needs_nothing_else() -> None:
-    html = page(run_of(a_test(), a_test(Outcome.FAILED, "Two")), [])
+    html = page(run_of(a_test(), a_test(Outcome.FAILED, "Two")), [], NOWHERE)
     read = Page(html)
     assert read.open == []
     assert not read.tags & {"script", "link", "img", "iframe"}
@@ -171,7 +173,7 @@ def test_a_page_is_well_formed_and_needs_nothing_else() -> None:
 
 
 def test_a_page_escapes_names_and_messages() -> None:
-    html = page(run_of(RecordedTest.of(NASTY, NASTY, Outcome.FAILED, NASTY, recording(NASTY))), [])
+    html = page(run_of(RecordedTest.of(NASTY, NASTY, Outcome.FAILED, NASTY, recording(NASTY))), [], NOWHERE)
     read = Page(html)
     assert "script" not in read.tags
     assert read.text.count(NASTY) >= 4
@@ -181,7 +183,7 @@ def test_the_table_has_the_times_their_budgets_and_a_verdict_in_words() -> None:
     run = run_of(a_test(), a_test(of=recording("isolated", 6)), a_test(of=recording("cpu hog")))
     first = run.tests[0]
     run.tests[0] = replace(first, figures=[replace(first.figures[0], ray_noticed=11.0)])
-    read = Page(page(run, []))
+    read = Page(page(run, [], NOWHERE))
     rows = {row[0]: row[1:9] for row in read.rows if len(row) == 10}
     assert rows["raylet killed"] == ["w1", "0.10 s", "0.2 s", "11.0 s", "\N{EN DASH}", "10.0 s", "30 s", "in time"]
     assert rows["isolated"] == [
@@ -241,4 +243,4 @@ def test_a_trend_is_drawn_of_what_two_runs_know() -> None:
 
 def test_one_run_is_no_trend() -> None:
     assert trend.charts([past(4, 1.0)]) == []
-    assert "no earlier run" in page(run_of(a_test()), [])
+    assert "no earlier run" in page(run_of(a_test()), [], NOWHERE)

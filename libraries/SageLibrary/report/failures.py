@@ -1,0 +1,72 @@
+"""What went wrong in a run: each test with its reason, its nodes' first errors, and how to run it again."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from html import escape
+from pathlib import Path
+
+from SageLibrary.report.run import RecordedTest, Run
+from SageLibrary.report.verdict import BAD
+
+ERROR = re.compile(r"^\[[^\]]* [EF] \d+ \d+\]|\b(?:ERROR|FATAL|CRITICAL)\b|^Traceback ")
+NO_WORD = re.compile(r"\W+")
+EVIDENCE = "evidence"
+LOG = "ray_logs.txt"
+HEADING = "=== "  # before the lines of each log in that file
+CHARACTERS = 300
+
+
+def evidence_name(full_name: str) -> str:
+    """The directory of a failed test's evidence, below the results."""
+    return f"{EVIDENCE}/{NO_WORD.sub('_', full_name)}"
+
+
+def first_errors(directory: Path) -> dict[str, str]:
+    """Of each node's logs in an evidence directory the first line that is an error, with the name of its log."""
+    found = {}
+    for file in sorted(directory.glob(f"*/{LOG}")):
+        log = ""
+        for line in file.read_text(encoding="utf-8", errors="replace").splitlines():
+            if line.startswith(HEADING):
+                log = line.removeprefix(HEADING).rpartition("/")[2]
+            elif ERROR.search(line):
+                found[file.parent.name] = f"{log}: {line.strip()[:CHARACTERS]}"
+                break
+    return found
+
+
+def replay_command(test: RecordedTest) -> str:
+    """The command that runs this test alone."""
+    suite = test.suite.rpartition(".")[2]
+    return f"robot --suite {shlex.quote(suite)} --test {shlex.quote(test.name)} robot"
+
+
+def section(run: Run, results: Path) -> str:
+    """The part of the page; empty when nothing went wrong. ``results``: where the page and the evidence lie."""
+    bad = [(number, test) for number, test in enumerate(run.tests) if test.outcome in BAD]
+    if not bad:
+        return ""
+    return "<h2>What went wrong</h2>" + "".join(_one(number, test, results) for number, test in bad)
+
+
+def _one(number: int, test: RecordedTest, results: Path) -> str:
+    name = evidence_name(f"{test.suite}.{test.name}")
+    errors = "".join(
+        f"<tr><td>{escape(node)}</td><td><code>{escape(line)}</code></td></tr>"
+        for node, line in first_errors(results / name).items()
+    )
+    table = f'<p class="quiet">First error of each node:</p><table><tbody>{errors}</tbody></table>' if errors else ""
+    evidence = f'<a href="{escape(name)}/">evidence of every node</a>, ' if (results / name).is_dir() else ""
+    return (
+        f'<section class="wrong"><h3><b class="{test.outcome.value}">{test.outcome.value}</b> {escape(test.name)}</h3>'
+        f'<pre class="message">{escape(_reason(test))}</pre>{table}'
+        f'<p>{evidence}<a href="#test-{number}">timeline</a></p>'
+        f"<p>Run it again: <code>{escape(replay_command(test))}</code></p></section>"
+    )
+
+
+def _reason(test: RecordedTest) -> str:
+    """The message without the place of the evidence, which has a link."""
+    return test.message.partition("\n\nEvidence of every node:")[0].strip() or "no message"

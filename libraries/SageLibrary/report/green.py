@@ -1,0 +1,69 @@
+"""The last run of a suite in which everything passed, and what is different now."""
+
+from __future__ import annotations
+
+import json
+from html import escape
+from pathlib import Path
+from typing import Any
+
+from SageLibrary.report.run import Run
+from SageLibrary.report.verdict import BAD, Outcome, verdict_of
+
+FILE = "last-green.json"
+SLOWER = 1.5
+SLOWER_SECONDS = 5.0
+"""A test is told to be slower when it took this many times as long and so many seconds longer."""
+
+Green = dict[str, Any]
+"""``time`` of the run and ``seconds`` by the tests' names."""
+
+
+def keep(run: Run, directory: Path) -> None:
+    """Remember the run when all of it passed."""
+    if verdict_of(test.outcome for test in run.tests) is not Outcome.PASSED:
+        return
+    known = _read(directory)
+    known[run.suite] = {"time": run.time, "seconds": {test.name: round(test.seconds, 1) for test in run.tests}}
+    (directory / FILE).write_text(json.dumps(known, indent=1) + "\n", encoding="utf-8")
+
+
+def last_green(directory: Path, suite: str) -> Green | None:
+    """The last run of this suite in which everything passed, before this one is kept; None when there is none."""
+    found: Green | None = _read(directory).get(suite)
+    return found
+
+
+def differences(run: Run, green: Green) -> list[str]:
+    """What is different from the last green run, in sentences."""
+    before: dict[str, float] = green["seconds"]
+    now = {test.name: test for test in run.tests}
+    said = [f"{name}: passed then, {test.outcome.value} now" for name, test in now.items() if _turned(test, before)]
+    said += [f"{name}: new" for name in now if name not in before]
+    said += [f"{name}: not run now" for name in before if name not in now]
+    for name, test in now.items():
+        took = before.get(name, 0.0)
+        if took and test.seconds > SLOWER * took and test.seconds - took > SLOWER_SECONDS:
+            said.append(f"{name}: took {test.seconds:.0f} s, {took:.0f} s then")
+    return said
+
+
+def section(run: Run, green: Green | None) -> str:
+    """The part of the page; empty without an earlier green run, or when nothing is different."""
+    said = differences(run, green) if green else []
+    if not green or not said:
+        return ""
+    rows = "".join(f"<li>{escape(sentence)}</li>" for sentence in said)
+    return f"<h2>Different from the last green run, of {escape(str(green['time']))}</h2><ul>{rows}</ul>"
+
+
+def _turned(test: Any, before: dict[str, float]) -> bool:  # noqa: ANN401
+    return test.outcome in BAD and test.name in before
+
+
+def _read(directory: Path) -> dict[str, Any]:
+    try:
+        known: dict[str, Any] = json.loads((directory / FILE).read_text(encoding="utf-8"))
+    except (FileNotFoundError, ValueError):
+        return {}
+    return known

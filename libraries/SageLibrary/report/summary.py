@@ -1,0 +1,62 @@
+"""A finished run in short, for a job page in Markdown and for programs in JSON."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from SageLibrary.report.verdict import BAD, MEANING, STATUS, Outcome, verdict_of
+
+CHARACTERS = 300
+
+
+@dataclass(frozen=True)
+class EndedTest:
+    """A test that ended: its full name, outcome, seconds, whether it passed only at a later attempt, its message."""
+
+    name: str
+    outcome: Outcome
+    seconds: float
+    flaky: bool
+    message: str
+
+    @property
+    def reason(self) -> str:
+        """The first line of the message."""
+        return (self.message.strip().splitlines() or ["no message"])[0]
+
+
+def as_json(tests: Sequence[EndedTest]) -> str:
+    """``verdict``, ``status`` (the exit status), ``counts`` by outcome, and ``tests`` with all that is known."""
+    verdict = verdict_of(test.outcome for test in tests)
+    content: dict[str, Any] = {
+        "verdict": verdict.value,
+        "status": STATUS[verdict],
+        "counts": dict(Counter(test.outcome.value for test in tests)),
+        "tests": [asdict(test) for test in tests],
+    }
+    return json.dumps(content, indent=1) + "\n"
+
+
+def as_markdown(tests: Sequence[EndedTest], title: str) -> str:
+    """A heading with the verdict, the counts, and a table of what did not pass and what was flaky."""
+    verdict = verdict_of(test.outcome for test in tests)
+    counts = Counter(test.outcome for test in tests)
+    told = ", ".join(f"{counts[outcome]} {outcome.value}" for outcome in Outcome if counts[outcome]) or "no tests"
+    lines = [f"## {title}: {verdict.value}", "", f"{MEANING[verdict].capitalize()}. {told}."]
+    rows = [test for test in tests if test.outcome in BAD or test.flaky]
+    if rows:
+        lines += ["", "| test | outcome | seconds | why |", "|---|---|---|---|"]
+        lines += [
+            f"| {_cell(test.name)} | {'flaky' if test.flaky else test.outcome.value} | {test.seconds:.0f} "
+            f"| {_cell(test.reason[:CHARACTERS]) if test.outcome in BAD else 'passed at a later attempt'} |"
+            for test in rows
+        ]
+    return "\n".join([*lines, ""])
+
+
+def _cell(text: str) -> str:
+    return " ".join(text.split()).replace("|", "\\|").replace("<", "&lt;")

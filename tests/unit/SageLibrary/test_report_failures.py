@@ -1,0 +1,115 @@
+"""What the page says first when something went wrong, what differs from the last green run, and the short summaries."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from robot import run as robot
+from test_report_page import Page, a_test, recording, run_of
+
+from SageLibrary.report import failures, green
+from SageLibrary.report.__main__ import main
+from SageLibrary.report.page import page
+from SageLibrary.report.run import RecordedTest
+from SageLibrary.report.verdict import Outcome
+
+LOGS = """=== session_1/logs/raylet.out
+[2026-11-22 23:42:50,370 I 875 875] (raylet) all is well
+[2026-11-22 23:42:51,370 E 875 875] (raylet) no agent <came> up
+[2026-11-22 23:42:52,370 E 875 875] (raylet) a later one
+"""
+
+
+def failed(message: str = "INFRA: no\n\nEvidence of every node: /somewhere", name: str = "It's Bad") -> RecordedTest:
+    return RecordedTest.of(name, "Robot.Failure", Outcome.INFRA, message, recording())
+
+
+def test_each_failure_has_its_reason_first_errors_evidence_and_command(tmp_path: Path) -> None:
+    directory = tmp_path / failures.evidence_name("Robot.Failure.It's Bad") / "worker-1"
+    directory.mkdir(parents=True)
+    (directory / failures.LOG).write_text(LOGS)
+    html = page(run_of(a_test(), failed()), [], tmp_path)
+    read = Page(html)
+    first = "raylet.out: [2026-11-22 23:42:51,370 E 875 875] (raylet) no agent <came> up"
+    assert ["worker-1", first] in read.rows
+    assert "evidence/Robot_Failure_It_s_Bad/" in read.links
+    assert "#test-1" in read.links
+    assert "robot --suite Failure --test 'It'\"'\"'s Bad' robot" in read.text
+    assert "/somewhere" not in read.text.partition("What happened in each test")[0]
+    assert html.index("What went wrong") < html.index("How fast faults were noticed")
+
+
+def test_without_a_failure_nothing_went_wrong(tmp_path: Path) -> None:
+    assert "What went wrong" not in page(run_of(a_test(), a_test(Outcome.SKIPPED, "Two")), [], tmp_path)
+
+
+def test_a_failure_without_evidence_has_no_link_to_it(tmp_path: Path) -> None:
+    assert "evidence of every node" not in page(run_of(failed()), [], tmp_path)
+
+
+def test_only_a_run_that_passed_is_remembered_as_green(tmp_path: Path) -> None:
+    green.keep(run_of(a_test(), failed()), tmp_path)
+    assert green.last_green(tmp_path, "Robot") is None
+    green.keep(run_of(a_test()), tmp_path)
+    assert green.last_green(tmp_path, "Robot") == {"time": "2026-01-01T00:00:00+00:00", "seconds": {"One": 100.0}}
+    assert green.last_green(tmp_path, "Other") is None
+
+
+def test_a_broken_memory_is_none(tmp_path: Path) -> None:
+    (tmp_path / green.FILE).write_text("{")
+    assert green.last_green(tmp_path, "Robot") is None
+
+
+def test_what_differs_from_the_last_green_run_is_told() -> None:
+    before = {"time": "then", "seconds": {"It's Bad": 90.0, "Slow": 50.0, "Same": 99.0, "Gone": 1.0}}
+    run = run_of(failed(), a_test(name="Slow"), a_test(name="Same"), a_test(name="Fresh"))
+    assert green.differences(run, before) == [
+        "It's Bad: passed then, infra now",
+        "Fresh: new",
+        "Gone: not run now",
+        "Slow: took 100 s, 50 s then",
+    ]
+    assert "Different from the last green run, of then" in green.section(run, before)
+    assert green.section(run_of(a_test()), {"time": "then", "seconds": {"One": 99.0}}) == ""
+
+
+SUITE = """*** Test Cases ***
+Good
+    No Operation
+Bad
+    Fail    a | pipe
+Late
+    [Tags]    flaky
+    No Operation
+"""
+
+
+@pytest.fixture
+def output(tmp_path: Path) -> Path:
+    (tmp_path / "mixed.robot").write_text(SUITE)
+    robot(str(tmp_path / "mixed.robot"), outputdir=str(tmp_path), log=None, report=None, console="none")
+    return tmp_path / "output.xml"
+
+
+def test_summaries_for_job_pages_and_programs(output: Path, tmp_path: Path) -> None:
+    markdown, data = tmp_path / "summary.md", tmp_path / "summary.json"
+    ended = CliRunner().invoke(main, [str(output), "--markdown", str(markdown), "--json", str(data)])
+    assert ended.exit_code == 1
+    assert "  flaky: Mixed.Late: it passed at a later attempt" in ended.output
+    said = markdown.read_text().splitlines()
+    assert said[0] == "## Mixed: failed"
+    assert said[2] == "The cluster or its managers were wrong. 2 passed, 1 failed."
+    assert said[-2:] == [
+        "| Mixed.Bad | failed | 0 | a \\| pipe |",
+        "| Mixed.Late | flaky | 0 | passed at a later attempt |",
+    ]
+    content = json.loads(data.read_text())
+    assert (content["verdict"], content["status"], content["counts"]) == ("failed", 1, {"passed": 2, "failed": 1})
+    assert [(test["name"], test["flaky"]) for test in content["tests"]] == [
+        ("Mixed.Good", False),
+        ("Mixed.Bad", False),
+        ("Mixed.Late", True),
+    ]
