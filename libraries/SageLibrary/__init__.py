@@ -16,6 +16,7 @@ from SageLibrary.keywords.faults import FaultKeywords
 from SageLibrary.keywords.interruption import InterruptionKeywords
 from SageLibrary.keywords.lab import LabKeywords
 from SageLibrary.keywords.node import NodeKeywords
+from SageLibrary.live import LiveListener
 from SageLibrary.stage import Stage
 from SageLibrary.target import Target
 from SageLibrary.vocabulary import reader_of
@@ -40,7 +41,7 @@ class SageLibrary(DynamicCore):  # type: ignore[misc]  # it has no type hints
 
     def __init__(self) -> None:
         self.stage = stage = Stage()
-        self.ROBOT_LIBRARY_LISTENER = EvidenceListener(stage)
+        self.ROBOT_LIBRARY_LISTENER = [EvidenceListener(stage), LiveListener(stage)]
         super().__init__(
             [
                 LabKeywords(stage),

@@ -21,6 +21,7 @@ from sage_lab.errors import LabError
 from sage_lab.faults.cli import faults
 from sage_lab.lab import Lab
 from sage_lab.state import default_name, leftovers, sweep
+from sage_lab.watch.cli import watch
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -46,6 +47,7 @@ def commands() -> None:
 
 commands.add_command(faults)
 commands.add_command(up)
+commands.add_command(watch)
 
 
 @commands.command("status")

@@ -1,0 +1,111 @@
+"""What the page shows: the lab's nodes, its faults, the run and the events, as one value read from files and nodes."""
+
+from __future__ import annotations
+
+import json
+import threading
+from pathlib import Path
+from typing import Any
+
+from sage_lab.errors import LabError
+from sage_lab.faults import events as fault_events
+from sage_lab.faults.active_faults import active
+from sage_lab.lab import Lab
+
+RUN = "run.json"
+"""Written by who runs suites on the lab: suite, test, step, number, total, passed, states by node, ended."""
+LOOK_SECONDS = 2.0
+MOST_EVENTS = 40
+TAIL_BYTES = 60_000
+
+
+class Watcher:
+    """Looks at the nodes every two seconds in a thread of its own; `snapshot` never waits for them."""
+
+    def __init__(self, lab: Lab) -> None:
+        self._lab = lab
+        self._nodes: list[dict[str, object]] = []
+        self._problem = "the nodes were not looked at yet"
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._keep_looking, name="watch", daemon=True)
+
+    def start(self) -> None:
+        """Begin to look."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Look no more."""
+        self._ended.set()
+        self._thread.join()
+
+    def snapshot(self) -> dict[str, Any]:
+        """``lab``, ``nodes`` (see NodeHealth), ``problem``, ``supervisor`` by node, ``faults``, ``run``, ``events``."""
+        directory = self._lab.directory
+        return {
+            "lab": self._lab.name,
+            "nodes": self._nodes,
+            "problem": self._problem,
+            "supervisor": _read(directory / "config.supervisor.json"),
+            "faults": self._faults(),
+            "run": _read(directory / RUN),
+            "events": _events(directory),
+        }
+
+    def _faults(self) -> list[dict[str, object]]:
+        try:
+            return [{"kind": fault.kind.value, "targets": list(fault.targets)} for fault in active(self._lab)]
+        except LabError as error:
+            return [{"kind": str(error), "targets": []}]
+
+    def _keep_looking(self) -> None:
+        while True:
+            try:
+                self._nodes, self._problem = [node.as_dict() for node in self._lab.status()], ""
+            except (LabError, OSError) as error:
+                self._problem = str(error)
+            if self._ended.wait(LOOK_SECONDS):
+                return
+
+
+def _events(directory: Path) -> list[dict[str, Any]]:
+    """The newest events of the managers' journal and of the faults, newest first: time, node, text."""
+    found = [
+        {"time": e.get("time", ""), "node": str(e.get("node", "")), "text": _told(e)}
+        for e in _tail(directory / "config.journal.jsonl")
+    ]
+    found += [
+        {"time": e.get("time", ""), "node": ", ".join(e.get("targets", ())), "text": f"fault {e['kind']}: {e['event']}"}
+        for e in _tail(directory / fault_events.FILE)
+    ]
+    return sorted(found, key=lambda event: str(event["time"]), reverse=True)[:MOST_EVENTS]
+
+
+def _told(event: dict[str, Any]) -> str:
+    words = [str(event.get(key, "")) for key in ("event", "operation", "action", "state", "reason", "error")]
+    return " ".join(word for word in words if word)
+
+
+def _tail(path: Path) -> list[dict[str, Any]]:
+    """The last whole lines of a file of JSON lines; a torn line is passed over."""
+    try:
+        with path.open("rb") as file:
+            file.seek(max(0, path.stat().st_size - TAIL_BYTES))
+            lines = file.read().splitlines()[-MOST_EVENTS:]
+    except FileNotFoundError:
+        return []
+    found = []
+    for line in lines:
+        try:
+            found.append(json.loads(line))
+        except ValueError:
+            continue
+    return [event for event in found if isinstance(event, dict) and "event" in event]
+
+
+def _read(path: Path) -> dict[str, Any]:
+    """A file of JSON; nothing when it is not there, or just being replaced."""
+    try:
+        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, ValueError):
+        return {}
+    return content
