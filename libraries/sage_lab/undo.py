@@ -15,7 +15,7 @@ from pathlib import Path
 from sage_lab import cgroups, host, kernel, lock
 from sage_lab.errors import LabError, SweepError
 from sage_lab.ledger import Ledger, Undo
-from sage_lab.providers import libvirt
+from sage_lab.providers import docker_engine, libvirt
 
 NETWORKS = Path("/run/netns")
 """Where iproute2 keeps named network namespaces; its first namespace makes this a mount point."""
@@ -141,6 +141,7 @@ UNDOERS: Mapping[str, Undo] = {
     "networks-directory": leave_networks_directory,
     "cgroup": cgroups.remove,
     "libvirt": libvirt.sweep,
+    "compose": docker_engine.sweep,
     "fault": discard_fault,
     "fault-watcher": end_fault_watcher,
 }
