@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import sys
-import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -13,12 +12,20 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from sage_lab import cgroups, environment, lab_files, lock, namespaces
-from sage_lab.errors import CommandTimeoutError, LabError, NodeStateError, ProvisionError
+from sage_lab.errors import NodeStateError
 from sage_lab.ledger import Ledger
 from sage_lab.model import CONTROLLER, Completed, LabNode, NodeHealth, State, nodes_of
 from sage_lab.progress import Report, step
-from sage_lab.providers import Ability, base_layer, compose_file, compose_links, free_networks, runtime, sshd
-from sage_lab.providers.container import PROVISION
+from sage_lab.providers import (
+    Ability,
+    base_layer,
+    compose_file,
+    compose_image,
+    compose_links,
+    free_networks,
+    runtime,
+    sshd,
+)
 from sage_lab.providers.docker_engine import Engine
 from sage_lab.providers.layers import Layers
 from sage_lab.topology import Topology
@@ -30,10 +37,8 @@ LACKS: Mapping[Ability, str] = {
 _MADE = "nodes.json"
 _SETTINGS = "compose.env"
 _SERVICES = "compose.yaml"
-_STEPS = Path("/run/provision")
-_START = 60.0
-_GRACE = 10.0
-_KILLED = 137
+_START, _START_NODE = 60.0, 10.0
+"""Seconds for Compose to make the networks and to start nodes, and more for each node."""
 
 
 class ComposeProvider:
@@ -75,9 +80,12 @@ class ComposeProvider:
         # The containers use the disks: what was recorded last is undone first.
         self._ledger.record("compose", f"{self._engine.address} {self._lab}")
         with step(report, "image made"):
-            self._make_image(user_key)
+            compose_image.make(self._engine, self._directory / "image", self.nodes, user_key, self._shared)
         with step(report, f"{len(self.nodes)} nodes started"):
-            self._compose("up", "--detach", timeout=_START + 10.0 * len(self.nodes))
+            settings, services = self._write_files()
+            self._engine.start_project(
+                [compose_file.PROJECT_FILE, services], settings, timeout=_START + _START_NODE * len(self.nodes)
+            )
         with step(report, "all nodes answer over SSH"):
             sshd.wait(self.inside, self.nodes)
 
@@ -108,24 +116,10 @@ class ComposeProvider:
 
     def run(self, node: LabNode, argv: Sequence[str], *, user: str, timeout: float, stdin: str | None) -> Completed:
         """Run a command on the node by the engine; raises NodeStateError when the node is off or frozen."""
-        if user not in runtime.USERS:
-            raise LabError(f"no user {user!r} on the nodes", where=node.name, fix=f"use {' or '.join(runtime.USERS)}")
-        number, home = runtime.USERS[user]
-        command = ["exec", *(["--interactive"] if stdin is not None else []), "--user", f"{number}:{number}"]
-        command += ["--workdir", home, "--env", f"HOME={home}", "--env", f"USER={user}", "--env", f"LOGNAME={user}"]
-        # The node itself ends the command: the engine would let it go on when its client is gone.
-        command += [self._engine.container(node.name), "timeout", "--signal=KILL", f"{max(0.1, timeout):.3f}", *argv]
-        started = time.monotonic()
-        try:
-            ended = self._engine.try_run(*command, timeout=timeout + _GRACE, stdin=stdin)
-        except CommandTimeoutError:
-            self._need(node, "running", "run a command")
-            raise self._too_slow(node, argv, timeout) from None
-        if ended.returncode == _KILLED and time.monotonic() - started >= timeout:
-            raise self._too_slow(node, argv, timeout)
+        ended = self._engine.execute(node.name, argv, user=user, timeout=timeout, stdin=stdin)
         if ended.returncode != 0:
             self._need(node, "running", "run a command")
-        return Completed(tuple(argv), ended.returncode, ended.stdout, ended.stderr)
+        return ended
 
     def power_off(self, node: LabNode) -> None:
         """Kill every process of the node at once, silently for its peers; its disk stays. Off already is no error."""
@@ -208,34 +202,15 @@ class ComposeProvider:
         (self._directory / _MADE).write_text(json.dumps(self._made) + "\n", encoding="utf-8")
         self.nodes = tuple(self._addressed(node) for node in self.nodes)
 
-    def _make_image(self, user_key: str) -> None:
-        root = self._directory / "image"
-        root.mkdir()
-        base_layer.prepare_image(root, self._shared)
-        base_layer.write_network_files(root / "etc", lab_files.hosts(self.nodes))
-        values = (
-            f"SAGE_USER={lab_files.USER}",
-            f"SAGE_UID={runtime.USERS[lab_files.USER][0]}",
-            f"SAGE_AUTHORIZED_KEY={user_key}",
-            f"SAGE_ENVIRONMENT={sys.prefix}",
-        )
-        mounts = {**{path: path for path in self._shared}, PROVISION: _STEPS}
-        ended = self._engine.build_image(root, ["env", *values, *base_layer.provisioning(_STEPS)], mounts)
-        if ended.returncode != 0:
-            raise ProvisionError(
-                f"a provisioning step failed: {(ended.stderr + ended.stdout).strip()[-2000:]}",
-                where=str(PROVISION),
-                fix="correct the step named above; each may be run again",
-            )
-
-    def _compose(self, *argv: str, timeout: float) -> None:
+    def _write_files(self) -> tuple[Path, Path]:
         settings, services = self._directory / _SETTINGS, self._directory / _SERVICES
-        made = self._made
-        text = compose_file.settings(self._topology, self._engine.image, made["control"], made["cluster"])
-        settings.write_text(text, encoding="utf-8")
+        values = compose_file.settings(
+            self._topology, self._engine.image, control=self._made["control"], cluster=self._made["cluster"]
+        )
+        settings.write_text(values, encoding="utf-8")
         listed = compose_file.services(self.nodes, self._directory, self._lab, self._shared)
         services.write_text(listed, encoding="utf-8")
-        self._engine.compose([compose_file.PROJECT_FILE, services], settings, *argv, timeout=timeout)
+        return settings, services
 
     def _state(self, node: LabNode) -> State:
         return self._engine.states().get(node.name, "stopped")
@@ -257,14 +232,6 @@ class ComposeProvider:
             return node
         control, cluster = (f"{self._made[link]}.{node.number}" for link in ("control", "cluster"))
         return replace(node, control_address=control, cluster_address=cluster)
-
-    @staticmethod
-    def _too_slow(node: LabNode, argv: Sequence[str], timeout: float) -> CommandTimeoutError:
-        return CommandTimeoutError(
-            f"did not end within {timeout:g} s and was killed: {' '.join(argv)}",
-            where=node.name,
-            fix="give it more time, or see what it waits for",
-        )
 
 
 def _read(path: Path) -> dict[str, str]:

@@ -4,17 +4,28 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from sage_lab import host
-from sage_lab.errors import HostCommandError, LabError, LabNameError, MissingProgramError, SweepError
+from sage_lab.errors import (
+    CommandTimeoutError,
+    HostCommandError,
+    LabError,
+    LabNameError,
+    MissingProgramError,
+    SweepError,
+)
 from sage_lab.model import Completed, State
+from sage_lab.providers import runtime
 
 _PROJECT = "com.docker.compose.project"
 _SERVICE = "com.docker.compose.service"
 _LOCAL = "unix://"
 _ASK = 20.0
+_GRACE = 10.0
+_KILLED = 137
 _INSTALL = "install Docker Engine and its Compose plug-in"
 _STATES: dict[str, State] = {"running": "running", "paused": "paused"}
 
@@ -57,16 +68,29 @@ class Engine:
         """What ``docker ARGV`` says; raises HostCommandError."""
         return _docker(["--host", self.address, *argv], timeout=timeout).stdout
 
-    def try_run(self, *argv: str, timeout: float, stdin: str | None = None) -> Completed:
-        """Like ``docker ARGV``, whatever its exit status. It keeps no lock of the lab."""
-        return _try_docker(["--host", self.address, *argv], timeout=timeout, stdin=stdin, keeps_lock=False)
+    def execute(self, service: str, argv: Sequence[str], *, user: str, timeout: float, stdin: str | None) -> Completed:
+        """Run a command in a service's container; raises CommandTimeoutError after the command was killed."""
+        if user not in runtime.USERS:
+            raise LabError(f"no user {user!r} on the nodes", where=service, fix=f"use {' or '.join(runtime.USERS)}")
+        number, home = runtime.USERS[user]
+        command = ["exec", *(["--interactive"] if stdin is not None else []), "--user", f"{number}:{number}"]
+        command += ["--workdir", home, "--env", f"HOME={home}", "--env", f"USER={user}", "--env", f"LOGNAME={user}"]
+        # The container itself ends the command: the engine would let it go on when its client is gone.
+        command += [self.container(service), "timeout", "--signal=KILL", f"{max(0.1, timeout):.3f}", *argv]
+        started = time.monotonic()
+        try:
+            ended = self._try_run(*command, timeout=timeout + _GRACE, stdin=stdin)
+        except CommandTimeoutError as error:
+            raise _too_slow(service, argv, timeout) from error
+        if ended.returncode == _KILLED and time.monotonic() - started >= timeout:
+            raise _too_slow(service, argv, timeout)
+        return Completed(tuple(argv), ended.returncode, ended.stdout, ended.stderr)
 
-    def compose(self, files: Sequence[Path], settings: Path, *argv: str, timeout: float) -> str:
-        """What ``docker compose ARGV`` says of the project in these files, with the variables of ``settings``."""
+    def start_project(self, files: Sequence[Path], settings: Path, *, timeout: float) -> None:
+        """Make and start all that these Compose files name, with the variables of ``settings``."""
         options = [word for file in files for word in ("--file", str(file))]
-        return self.run(
-            "compose", "--project-name", self.project, "--env-file", str(settings), *options, *argv, timeout=timeout
-        )
+        named = ["--project-name", self.project, "--env-file", str(settings), *options]
+        self.run("compose", *named, "up", "--detach", timeout=timeout)
 
     def need_free_name(self) -> None:
         """Raise LabNameError when somebody's project of this name is there."""
@@ -113,13 +137,16 @@ class Engine:
         scratch = self.container("provision")
         bound = [word for here, there in mounts.items() for word in ("--volume", f"{here}:{there}:ro")]
         labels = ["--label", f"{_PROJECT}={self.project}", "--label", f"{_SERVICE}=provision"]
-        ended = self.try_run(
+        ended = self._try_run(
             "run", "--name", scratch, *labels, "--network", "none", *bound, self.image, *steps, timeout=120
         )
         if ended.returncode == 0:
             self.run("commit", "--change", "CMD []", scratch, self.image)
         self.run("container", "rm", "--force", scratch)
         return ended
+
+    def _try_run(self, *argv: str, timeout: float, stdin: str | None = None) -> Completed:
+        return _try_docker(["--host", self.address, *argv], timeout=timeout, stdin=stdin, keeps_lock=False)
 
 
 def sweep(target: str) -> bool:
@@ -153,3 +180,11 @@ def _docker(argv: Sequence[str], *, timeout: float = 60.0) -> Completed:
             fix="see whether the engine is well: docker info",
         )
     return ended
+
+
+def _too_slow(service: str, argv: Sequence[str], timeout: float) -> CommandTimeoutError:
+    return CommandTimeoutError(
+        f"did not end within {timeout:g} s and was killed: {' '.join(argv)}",
+        where=service,
+        fix="give it more time, or see what it waits for",
+    )

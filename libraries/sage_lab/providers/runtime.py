@@ -188,8 +188,8 @@ class Runtime:
 
 def write_protect(process: int, directory: str, *, protect: bool) -> None:
     """The same for the container of a process, as this machine numbers it."""
-    table = Path(f"/proc/{process}/mountinfo").read_text(encoding="utf-8").splitlines()
-    if protect == any(line.split()[4] == directory for line in table):
+    table = [line.split() for line in Path(f"/proc/{process}/mountinfo").read_text(encoding="utf-8").splitlines()]
+    if protect == any(line[4] == directory and "ro" in line[5].split(",") for line in table):
         return
     inside = ["nsenter", "--target", str(process), "--mount", "--pid", "--"]
     if protect:
