@@ -75,8 +75,7 @@ class ComposeProvider:
         }
         lab_files.write_all(self._directory, self.nodes, host_keys, controller=controller)
         for node in self.nodes:
-            size = f"mode=1777,size={self._topology.disk}"
-            self._layers.mount("tmpfs", compose_file.disk(self._directory, node), "tmpfs", size)
+            self._make_disk(compose_file.disk(self._directory, node))
         # The containers use the disks: what was recorded last is undone first.
         self._ledger.record("compose", f"{self._engine.address} {self._lab}")
         with step(report, "image made"):
@@ -201,6 +200,11 @@ class ComposeProvider:
         self._engine = engine
         (self._directory / _MADE).write_text(json.dumps(self._made) + "\n", encoding="utf-8")
         self.nodes = tuple(self._addressed(node) for node in self.nodes)
+
+    def _make_disk(self, disk: Path) -> None:
+        self._layers.mount("tmpfs", disk, "tmpfs", f"mode=755,size={self._topology.disk}")
+        for part in compose_file.WRITABLE:
+            (disk / part).mkdir()
 
     def _write_files(self) -> tuple[Path, Path]:
         settings, services = self._directory / _SETTINGS, self._directory / _SERVICES

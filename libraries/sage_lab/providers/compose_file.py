@@ -13,6 +13,8 @@ from sage_lab.providers.runtime import available_capabilities
 from sage_lab.topology import Topology
 
 PROJECT_FILE = Path(__file__).resolve().parents[3] / "compose.yaml"
+WRITABLE = ("etc", "home", "opt", "root", "srv", "tmp", "var")
+"""The directories of a node's root that lie on its disk; all others are read-only."""
 _READ_ONLY = {"read_only": True}
 
 
@@ -22,8 +24,8 @@ def settings(topology: Topology, image: str, control: str, cluster: str) -> str:
         "SAGE_IMAGE": image,
         "SAGE_CONTROL_NETWORK": control,
         "SAGE_CLUSTER_NETWORK": cluster,
-        "SAGE_MEMORY": f"{topology.memory + topology.disk}b",
-        "SAGE_SHARED_MEMORY": f"{topology.shared_memory}b",
+        "SAGE_MEMORY": f"{topology.memory + topology.disk}",
+        "SAGE_SHARED_MEMORY": f"{topology.shared_memory}",
         "SAGE_PROCESSES": topology.processes,
     }
     return "".join(f"{name}={value}\n" for name, value in values.items())
@@ -31,20 +33,24 @@ def settings(topology: Topology, image: str, control: str, cluster: str) -> str:
 
 def services(nodes: Sequence[LabNode], directory: Path, project: str, shared: Sequence[Path]) -> str:
     """The Compose file with a service for each node; ``shared`` are the directories of this machine that nodes see."""
-    return yaml.safe_dump(
-        {"services": {node.name: _service(node, directory, project, shared) for node in nodes}}, sort_keys=False
-    )
+    content = {
+        "services": {node.name: _service(node, directory, project, shared) for node in nodes},
+        "volumes": {
+            f"{node.name}-{part}": _volume(disk(directory, node) / part) for node in nodes for part in WRITABLE
+        },
+    }
+    return yaml.safe_dump(content, sort_keys=False)
 
 
 def disk(directory: Path, node: LabNode) -> Path:
-    """Where the node's disk, which is its /tmp, lies on this machine."""
+    """Where the node's disk lies on this machine, with a directory for each that is WRITABLE."""
     return directory / "layers" / node.name
 
 
 def _service(node: LabNode, directory: Path, project: str, shared: Sequence[Path]) -> Mapping[str, Any]:
     volumes = [
         *(_bind(path, path, **_READ_ONLY) for path in shared),
-        _bind(disk(directory, node), Path("/tmp")),  # noqa: S108 - on the node
+        *({"type": "volume", "source": f"{node.name}-{part}", "target": f"/{part}"} for part in WRITABLE),
         _bind(directory / "hosts", Path("/etc/hosts"), **_READ_ONLY),
         _bind(directory / "keys" / node.name, Path("/run/host-key"), **_READ_ONLY),
     ]
@@ -67,3 +73,8 @@ def _bind(source: Path, target: Path, **more: bool) -> dict[str, Any]:
     # A directory that is missing here is a mistake, not one to be made.
     bind = {"create_host_path": False}
     return {"type": "bind", "source": str(source), "target": str(target), "bind": bind, **more}
+
+
+def _volume(directory: Path) -> dict[str, Any]:
+    """A directory of this machine; being empty, it gets first what the image has there."""
+    return {"driver": "local", "driver_opts": {"type": "none", "o": "bind", "device": str(directory)}}

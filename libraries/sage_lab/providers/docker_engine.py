@@ -117,15 +117,20 @@ class Engine:
         return int(self.run("container", "inspect", "--format", "{{.State.Pid}}", self.container(service)))
 
     def remove(self) -> bool:
-        """Remove all of the project: containers, networks, image. Returns whether anything was there."""
+        """Remove all of the project: containers, networks, volumes, image. Returns whether anything was there."""
         mine = f"label={_PROJECT}={self.project}"
         found = False
-        for kind, more in (("container", ["--all", "--no-trunc"]), ("network", []), ("image", ["--all"])):
+        for kind, more in (
+            ("container", ["--all", "--no-trunc"]),
+            ("network", []),
+            ("volume", []),
+            ("image", ["--all"]),
+        ):
             wanted = f"reference={self.image}" if kind == "image" else mine
             names = self.run(kind, "ls", *more, "--quiet", "--filter", wanted).split()
             if names:
                 found = True
-                self.run(kind, "rm", *([] if kind == "network" else ["--force"]), *dict.fromkeys(names))
+                self.run(kind, "rm", *(["--force"] if kind in {"container", "image"} else []), *dict.fromkeys(names))
         return found
 
     def build_image(self, root: Path, steps: Sequence[str], mounts: Mapping[Path, Path]) -> Completed:
