@@ -93,10 +93,10 @@ class Engine:
         self.run("compose", *named, "up", "--detach", timeout=timeout)
 
     def need_free_name(self) -> None:
-        """Raise LabNameError when somebody's project of this name is there."""
-        if self.states():
+        """Raise LabNameError when anything of somebody's project of this name is there: a sweep would remove it."""
+        if found := [kind for kind, names in self._things().items() if names]:
             raise LabNameError(
-                f"the engine has containers of a Compose project {self.project!r}",
+                f"the engine has things ({', '.join(found)}) of a Compose project {self.project!r}",
                 where=self.address,
                 fix="choose another --name, or use the SAGE_LAB_HOME of that lab",
             )
@@ -118,20 +118,22 @@ class Engine:
 
     def remove(self) -> bool:
         """Remove all of the project: containers, networks, volumes, image. Returns whether anything was there."""
+        found = {kind: names for kind, names in self._things().items() if names}
+        for kind, names in found.items():
+            self.run(kind, "rm", *(["--force"] if kind in {"container", "image"} else []), *names)
+        return bool(found)
+
+    def _things(self) -> dict[str, list[str]]:
+        """What the project has in the engine, by its kind, in the order in which it can be removed."""
         mine = f"label={_PROJECT}={self.project}"
-        found = False
-        for kind, more in (
-            ("container", ["--all", "--no-trunc"]),
-            ("network", []),
-            ("volume", []),
-            ("image", ["--all"]),
-        ):
-            wanted = f"reference={self.image}" if kind == "image" else mine
-            names = self.run(kind, "ls", *more, "--quiet", "--filter", wanted).split()
-            if names:
-                found = True
-                self.run(kind, "rm", *(["--force"] if kind in {"container", "image"} else []), *dict.fromkeys(names))
-        return found
+        asked = {
+            "container": ["--all", "--filter", mine],
+            "network": ["--filter", mine],
+            "volume": ["--filter", mine],
+            "image": ["--filter", f"reference={self.image}"],
+        }
+        listed = {kind: self.run(kind, "ls", "--quiet", *which).split() for kind, which in asked.items()}
+        return {kind: list(dict.fromkeys(names)) for kind, names in listed.items()}
 
     def build_image(self, root: Path, steps: Sequence[str], mounts: Mapping[Path, Path]) -> Completed:
         """Make the image of the tree below ``root``, changed by a command that runs on it without a network."""

@@ -110,6 +110,6 @@ def test_a_project_of_this_name_that_is_somebody_else_s_is_left_alone(
     compose: Lab, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     monkeypatch.setenv("SAGE_LAB_HOME", str(tmp_path_factory.mktemp("other")))
-    with pytest.raises(LabNameError, match="the engine has containers of a Compose project"):
+    with pytest.raises(LabNameError, match=r"things \(container, network, volume, image\) of a Compose project"):
         Lab.up(Topology.of(workers=0), name=NAME, provider="compose")
     assert all(one.state == "running" for one in compose.status())
