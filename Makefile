@@ -1,14 +1,19 @@
 # Two commands: `make lifecycle` (the main job) and `make test` (everything that proves the project).
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help lifecycle lifecycle-vm box failure failure-slow deployment reliability test lint unit bench docs clean
+.PHONY: help lifecycle lifecycle-compose lifecycle-vm box failure failure-slow deployment reliability test lint unit bench docs clean
 
 help:           ## This list
-	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */\t/' | expand -t 16
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */\t/' | expand -t 20
 
 lifecycle:      ## Bring the lab up, run the lifecycle suite on it, take it down; the report is in results/
 	@provision/controller/install.sh
 	@provision/controller/acceptance.sh lifecycle robot/lifecycle.robot
+
+lifecycle-compose: ## The lifecycle suite under Docker Compose, on this machine's engine or one started for it
+	@provision/controller/install.sh
+	@LAB_OPTIONS="--provider compose --workers 2 --spare new-worker" provision/controller/with-docker.sh \
+		provision/controller/acceptance.sh lifecycle-compose robot/lifecycle.robot
 
 box:            ## Build the virtual machines' box from Debian's packages, with Ray (never run to its end yet)
 	@provision/controller/install.sh vm

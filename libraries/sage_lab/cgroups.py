@@ -83,6 +83,18 @@ def limit_processes(name: str, most: int) -> None:
             limit.write_text(f"{most}\n", encoding="utf-8")
 
 
+def group_of(process: int) -> str:
+    """The group of a process that bounds its memory; nothing when there is no such process."""
+    try:
+        lines = Path(f"/proc/{process}/cgroup").read_text(encoding="utf-8").splitlines()
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
+    groups = {controllers: path.lstrip("/") for _, controllers, path in (line.split(":", 2) for line in lines)}
+    return next(
+        (path for controllers, path in groups.items() if "memory" in controllers.split(",")), groups.get("", "")
+    )
+
+
 def usage(name: str) -> tuple[int, int]:
     """Memory in use and its limit in bytes; zeros when the group is not there."""
     for tree in trees():

@@ -20,6 +20,7 @@ from sage_lab.environment import program
 from sage_lab.errors import LabError
 from sage_lab.faults.cli import faults
 from sage_lab.lab import Lab
+from sage_lab.ledger import Left
 from sage_lab.state import default_name, leftovers, sweep
 from sage_lab.watch.cli import watch
 
@@ -176,7 +177,11 @@ def _print_removed(removed: dict[str, list[str]], as_json: bool) -> None:
         _print_json({"removed": removed})
         return
     for lab, things in removed.items():
-        click.echo(f"lab {lab}: {len(things)} things removed" if things else f"lab {lab}: nothing there")
+        left = [thing for thing in things if isinstance(thing, Left)]
+        gone = len(things) - len(left)
+        click.echo(f"lab {lab}: {gone} things removed" if things else f"lab {lab}: nothing there")
+        for thing in left:
+            click.echo(f"  left as it is: {thing}")
     if not removed:
         click.echo("no unfinished lab on this machine")
 

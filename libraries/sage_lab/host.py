@@ -10,7 +10,7 @@ import contextlib
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
@@ -30,7 +30,7 @@ PACKAGES = {
 }
 """The programs that the container lab needs, and the Debian packages that bring them."""
 
-MORE_PACKAGES = {"virsh": "libvirt-clients", "ssh-keyscan": "openssh-client"}
+MORE_PACKAGES = {"virsh": "libvirt-clients", "ssh-keyscan": "openssh-client", "docker": "docker.io"}
 """The programs that other labs need."""
 
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -53,13 +53,15 @@ def try_run(
     console: Path | None = None,
     on_timeout: Callable[[], None] | None = None,
     keeps_lock: bool = True,
+    environment: Mapping[str, str] | None = None,
 ) -> Completed:
     """Run a command to its end and return what it said, whatever its exit status.
 
     Its output goes through files, so that what it leaves running in the background is not waited for; with
     ``console`` both outputs go to that file and stay there. ``timeout`` is in seconds; raises
     CommandTimeoutError, after the command was killed and ``on_timeout`` called. A command on a node does not
-    keep the lock that another thread may hold for its work on the lab itself.
+    keep the lock that another thread may hold for its work on the lab itself. Of the environment the command
+    gets a fixed search path and language, and what ``environment`` adds.
     """
     program = [find("setpriv"), "--pdeathsig", "KILL", find(argv[0]), *argv[1:]]
     with contextlib.ExitStack() as files:
@@ -75,7 +77,7 @@ def try_run(
             stdin=source,
             stdout=out,
             stderr=err,
-            env={"PATH": PATH, "LC_ALL": "C.UTF-8"},
+            env={"PATH": PATH, "LC_ALL": "C.UTF-8", **(environment or {})},
             pass_fds=lock.held_descriptors() if keeps_lock else (),
         )
         try:

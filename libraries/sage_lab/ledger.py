@@ -16,7 +16,14 @@ from pathlib import Path
 
 from sage_lab.errors import LedgerError, SweepError
 
-Undo = Callable[[str], bool]
+
+class Left(str):
+    """What an undo could not undo because the machine it is on is gone, in words for a person."""
+
+    __slots__ = ()
+
+
+Undo = Callable[[str], bool | Left]
 """Remove the target; True when there was something to remove; raises OSError or LabError when it stays."""
 
 
@@ -66,7 +73,7 @@ class Ledger:
         return [self._parse(number, line) for number, line in enumerate(lines, start=1)]
 
     def undo(self, undoers: Mapping[str, Undo]) -> list[str]:
-        """Undo all entries, the last first; returns what was there and is gone now.
+        """Undo all entries, the last first; returns what was there and is gone now, and what was ``Left``.
 
         Goes on after a failure and raises one SweepError that names everything that stayed.
         """
@@ -81,8 +88,8 @@ class Ledger:
                 stayed.append(f"{entry}: nobody knows how to undo this kind")
                 continue
             try:
-                if undoers[entry.kind](entry.target):
-                    removed.append(str(entry))
+                if answer := undoers[entry.kind](entry.target):
+                    removed.append(answer if isinstance(answer, Left) else str(entry))
             except (OSError, SweepError) as error:
                 stayed.append(f"{entry}: {error}")
         if stayed:

@@ -10,12 +10,17 @@ import shutil
 import signal
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from sage_lab import cgroups, host, kernel, lock
-from sage_lab.errors import LabError, SweepError
-from sage_lab.ledger import Ledger, Undo
-from sage_lab.providers import libvirt
+from sage_lab.errors import CommandTimeoutError, LabError, MachineError, NodeStateError, SweepError
+from sage_lab.ledger import Ledger, Left, Undo
+from sage_lab.providers import docker_engine, libvirt
+
+if TYPE_CHECKING:
+    from sage_lab.lab import Lab
 
 NETWORKS = Path("/run/netns")
 """Where iproute2 keeps named network namespaces; its first namespace makes this a mount point."""
@@ -84,17 +89,18 @@ def remove_directory(target: str) -> bool:
     return True
 
 
-def discard_fault(target: str) -> bool:
+def discard_fault(target: str) -> bool | Left:
     """Forget an active fault; what it did goes with the node that it struck.
 
-    A machine that existed before the lab does not go: there the fault is healed.
+    A machine that existed before the lab does not go: there the fault is healed. One that does not answer keeps
+    nobody from taking the lab down: the answer says what was left there.
     """
     path = Path(target)
-    found = path.exists()
-    if found and _machines_stay(path.parent.parent):
-        _heal(path)
+    if not path.exists():
+        return False
+    left = _heal(path) if _machines_stay(path.parent.parent) else None
     path.unlink(missing_ok=True)
-    return found
+    return left or True
 
 
 def _machines_stay(lab: Path) -> bool:
@@ -104,15 +110,34 @@ def _machines_stay(lab: Path) -> bool:
         return False
 
 
-def _heal(record: Path) -> None:
+def _heal(path: Path) -> Left | None:
+    """Heal the fault where its machines answer; raises SweepError when that does not succeed."""
     # The faults of a lab are built on the lab, which is built on this: imported here, they make no circle.
-    from sage_lab.faults.active_faults import find  # noqa: PLC0415
+    from sage_lab.faults import record, watcher  # noqa: PLC0415
+    from sage_lab.faults.fault import Fault  # noqa: PLC0415
     from sage_lab.lab import Lab  # noqa: PLC0415
 
     try:
-        find(Lab.attach(record.parent.parent.name), record.stem).heal()
+        what = next(one for one in record.read_all(path.parent.parent) if one.id == path.stem)
+        try:
+            lab = Lab.attach(path.parent.parent.name)
+        except MachineError as error:  # its name is gone too
+            return Left(f"'{what.kind}' on {', '.join(what.targets)}: {error.where}: {error.what}")
+        gone = [node for node in what.targets if not _answers(lab, node)]
+        if rest := tuple(node for node in what.targets if node not in gone):
+            Fault(lab, replace(what, targets=rest)).heal()
+        watcher.stop(lab.directory, what.id)
     except LabError as error:
-        raise SweepError(f"the fault is not healed: {error}", where=str(record), fix="heal it by hand") from error
+        raise SweepError(f"the fault is not healed: {error}", where=str(path), fix="heal it by hand") from error
+    return Left(f"'{what.kind}' on {', '.join(gone)}: the machine does not answer") if gone else None
+
+
+def _answers(lab: Lab, node: str) -> bool:
+    try:
+        lab.run(node, ["true"], user="sage")
+    except (NodeStateError, MachineError, CommandTimeoutError):
+        return False
+    return True
 
 
 def end_fault_watcher(target: str) -> bool:
@@ -141,6 +166,7 @@ UNDOERS: Mapping[str, Undo] = {
     "networks-directory": leave_networks_directory,
     "cgroup": cgroups.remove,
     "libvirt": libvirt.sweep,
+    "compose": docker_engine.sweep,
     "fault": discard_fault,
     "fault-watcher": end_fault_watcher,
 }

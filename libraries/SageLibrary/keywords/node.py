@@ -27,6 +27,19 @@ END = timedelta(seconds=5)
 PLAIN_START = "plain ray start"
 RAY_PROGRAMS = ("raylet", "gcs_server")
 PROCESS_TABLE = ["ps", "-u", "sage", "-o", "pid=,comm=,args="]
+NO_PROCESS = 1  # what ps ends with when it lists nothing
+KILL_ALL = """
+spared=" $$ "
+up=$$
+while up=$(ps -o ppid= -p "$up" | tr -d " ") && [ "${up:-0}" -gt 1 ]; do spared="$spared$up "; done
+for signal in STOP KILL; do
+    for process in $(ps -u "$(id -u)" -o pid=); do
+        case "$spared" in *" $process "*) ;; *) kill -s "$signal" "$process" 2>/dev/null ;; esac
+    done
+done
+"""
+"""Kills every process of its user but the shell that runs it and those that this shell came from: it may be an SSH
+session. All are stopped first, so that none starts another one meanwhile; one that ended by itself is no failure."""
 
 
 class NodeKeywords(Component):
@@ -49,7 +62,7 @@ class NodeKeywords(Component):
     def everything_on_node_is_killed(self, *nodes: str) -> None:
         """Kill -9 every process of the cluster's user on these nodes: an unclean death that leaves its files."""
         for node in nodes:
-            self._run(node, ["sh", "-c", "kill -9 -1"], "sage", 10.0)
+            self._run(node, ["sh", "-c", KILL_ALL], "sage", 10.0)
         for node in nodes:  # one that was killed takes a moment to end
             self._no_ray_process_should_be_left(node)
 
@@ -70,8 +83,12 @@ class NodeKeywords(Component):
 
     @keyword
     def node_should_be_clean(self, *nodes: str) -> None:
-        """No process of Ray, no session directory and no listening port but sshd's is left on these nodes."""
+        """No process, session directory or listening port of the cluster's user is left on these nodes.
+
+        Other programs of a machine, such as its SSH server or a container engine's resolver, listen as other users.
+        """
         for node in nodes:
+            owner = f"uid:{self.run_on_node(node, 'id -u sage').strip()}"
             leftovers = {
                 "processes": self._ray_processes(node),
                 "session directories": self.run_on_node(
@@ -79,8 +96,8 @@ class NodeKeywords(Component):
                 ).split(),
                 "listening ports": [
                     line.split()[3]
-                    for line in self.run_on_node(node, "ss -Hltn").splitlines()
-                    if not line.split()[3].endswith(":22")
+                    for line in self.run_on_node(node, "ss -Hltne").splitlines()
+                    if owner in line.split()
                 ],
             }
             for kind, left in leftovers.items():
@@ -192,7 +209,10 @@ class NodeKeywords(Component):
 
     def _ray_processes(self, node: str) -> list[tuple[int, str]]:
         """Every process of the cluster's user but its SSH sessions: pid and program."""
-        rows = [line.split(None, 2) for line in self._run(node, PROCESS_TABLE).stdout.splitlines()]
+        done = self._run(node, PROCESS_TABLE)
+        if done.returncode not in (0, NO_PROCESS) or done.stderr:
+            raise AssertionError(f"INFRA: ps on {node} ended with status {done.returncode}: {done.stderr.strip()}")
+        rows = [line.split(None, 2) for line in done.stdout.splitlines()]
         return [(int(row[0]), row[1]) for row in rows if row[1] not in ("sshd", "ps")]
 
     def _run(self, node: str, argv: Sequence[str], user: str = "root", timeout: float = 30.0) -> Completed:

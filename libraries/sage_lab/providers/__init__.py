@@ -33,7 +33,7 @@ class Provider(Protocol):
     """
 
     name: str
-    """How the provider is chosen: ``container``, ``static`` or ``vagrant``."""
+    """How the provider is chosen: ``container``, ``compose``, ``vagrant`` or ``static``."""
     needs_root: bool
     """Whether this process has to be root."""
     nodes: tuple[LabNode, ...]

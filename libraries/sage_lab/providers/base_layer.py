@@ -69,6 +69,35 @@ def prepare(upper: Path, shared: Sequence[Path]) -> None:
         _make_reachable(upper, directory)
 
 
+def prepare_image(root: Path, shared: Sequence[Path]) -> None:
+    """Fill an empty directory with a root of its own that hides the same: ``programs`` are to be mounted into it."""
+    root.chmod(0o755)
+    for entry in os.scandir("/"):
+        if shows_through(entry.name) and entry.is_symlink():
+            (root / entry.name).symlink_to(Path(entry.path).readlink())
+        elif shows_through(entry.name):
+            (root / entry.name).mkdir()
+    for name, mode in EMPTY.items():
+        (root / name).mkdir()
+        (root / name).chmod(mode)
+    _fill_var(root / "var")
+    _fill_etc(root / "etc")
+    for directory in shared:
+        for path in reversed((root / directory.relative_to("/")).parents):
+            if path.is_relative_to(root) and path != root / "tmp":
+                path.mkdir(mode=0o755, exist_ok=True)
+                path.chmod(0o755)
+
+
+def programs() -> list[Path]:
+    """The directories of this machine with programs and libraries, which every node sees."""
+    return sorted(
+        Path(entry.path)
+        for entry in os.scandir("/")
+        if shows_through(entry.name) and entry.is_dir(follow_symlinks=False)
+    )
+
+
 def provisioning(steps: Path) -> tuple[str, ...]:
     """The command that runs all provisioning steps of a directory, and names the one that fails."""
     each = '/bin/sh "$step" || { echo "${step##*/} failed" >&2; exit 1; }'

@@ -9,13 +9,14 @@ from typing import Any
 
 from sage_lab.errors import LabError
 from sage_lab.inventory import Inventory
-from sage_lab.providers import Ability, Provider, container, static, vagrant
+from sage_lab.providers import Ability, Provider, compose, container, static, vagrant
 from sage_lab.topology import Topology
 
 DEFAULT = container.ContainerProvider.name
 LACKS: Mapping[str, Mapping[Ability, str]] = {
     container.ContainerProvider.name: container.LACKS,
     vagrant.VagrantProvider.name: vagrant.LACKS,
+    compose.ComposeProvider.name: compose.LACKS,
     static.StaticProvider.name: static.LACKS,
 }
 """Every provider, and what it cannot do with the reason why."""
@@ -68,4 +69,6 @@ class Choice:
             return static.StaticProvider(lab, directory, self.inventory)
         if self.provider == vagrant.VagrantProvider.name:
             return vagrant.VagrantProvider(lab, directory, self.topology)
+        if self.provider == compose.ComposeProvider.name:
+            return compose.ComposeProvider(lab, directory, self.topology)
         return container.ContainerProvider(lab, directory, self.topology)

@@ -176,16 +176,7 @@ class Runtime:
 
         Done from outside: on its own, a container may mount nothing.
         """
-        _, process = self.states()[node]
-        table = Path(f"/proc/{process}/mountinfo").read_text(encoding="utf-8").splitlines()
-        if protect == any(line.split()[4] == directory for line in table):
-            return
-        inside = ["nsenter", "--target", str(process), "--mount", "--pid", "--"]
-        if protect:
-            host.run([*inside, "mount", "--bind", directory, directory])
-            host.run([*inside, "mount", "-o", "remount,bind,ro", directory])
-        else:
-            host.run([*inside, "umount", "--lazy", directory])
+        write_protect(self.states()[node][1], directory, protect=protect)
 
     def _id(self, node: str) -> str:
         return f"{self._lab}.{node}"
@@ -193,6 +184,19 @@ class Runtime:
     @property
     def _runc(self) -> list[str]:
         return ["runc", "--root", str(self._state)]
+
+
+def write_protect(process: int, directory: str, *, protect: bool) -> None:
+    """The same for the container of a process, as this machine numbers it."""
+    table = [line.split() for line in Path(f"/proc/{process}/mountinfo").read_text(encoding="utf-8").splitlines()]
+    if protect == any(line[4] == directory and "ro" in line[5].split(",") for line in table):
+        return
+    inside = ["nsenter", "--target", str(process), "--mount", "--pid", "--"]
+    if protect:
+        host.run([*inside, "mount", "--bind", directory, directory])
+        host.run([*inside, "mount", "-o", "remount,bind,ro", directory])
+    else:
+        host.run([*inside, "umount", "--lazy", directory])
 
 
 def _sized(mount: dict[str, Any], topology: Topology) -> dict[str, Any]:

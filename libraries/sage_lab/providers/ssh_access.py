@@ -98,14 +98,12 @@ class SshAccess:
                     status = self._status(channel, started + timeout + _GRACE)
                 finally:
                     channel.close()  # ends both readers
+        # The connection stays, for others may be using it; one that has died is replaced by the next command.
         except (FutureTimeoutError, TimeoutError) as error:
-            self.close()
             raise self._too_slow(argv, timeout, "; the machine did not confirm it") from error
         except (OSError, EOFError, paramiko.SSHException) as error:
-            self.close()
             raise self._silent(error) from error
         if status == -1:
-            self.close()
             raise self._silent(ConnectionError("the connection ended before the command"))
         if status == _KILLED and time.monotonic() - started >= timeout:
             raise self._too_slow(argv, timeout, "")

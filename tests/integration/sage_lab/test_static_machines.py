@@ -183,6 +183,67 @@ def test_down_leaves_the_machines_as_they_were_and_heals_what_is_broken(
     assert not (machines.directory.parent / name).exists()
 
 
+def test_a_lab_goes_down_though_a_machine_with_a_fault_is_gone(machines: Lab, inventory: Path, name: str) -> None:
+    up(machines, inventory, name)
+    answer(
+        machines,
+        name,
+        """
+        from sage_lab.faults.injection import inject
+        fault = inject(lab, "unwritable temp dir", "worker-1", "new-worker", lease=20)
+        print(json.dumps(fault.id))
+        """,
+    )
+    machines.power_off("new-worker")
+    try:
+        said = inside(machines, str(BIN / "sage-lab"), "down", "--name", name)
+    finally:
+        machines.power_on("new-worker")
+    assert "left as it is: 'unwritable temp dir' on new-worker: the machine does not answer" in said
+    assert not (machines.directory.parent / name).exists()
+    there = "test ! -e /tmp/ray || test -w /tmp/ray"
+    assert machines.run("worker-1", ["sh", "-c", there], user="sage").returncode == 0, "the other one is healed"
+    machines.run("new-worker", ["rm", "-rf", "/tmp/ray"])  # its lease ended with its power
+
+
+def test_a_command_that_takes_too_long_ends_no_other(machines: Lab, inventory: Path, name: str) -> None:
+    up(machines, inventory, name)
+    seen = answer(
+        machines,
+        name,
+        """
+        from concurrent.futures import ThreadPoolExecutor
+        from sage_lab.providers import ssh_access
+        ssh_access._GRACE = 0.5
+        with ThreadPoolExecutor() as pool:
+            other = pool.submit(lab.run, "worker-1", ["sh", "-c", "sleep 4; echo whole"], user="sage")
+            try:  # its process group is another one, so that the machine itself does not end it in time
+                lab.run("worker-1", ["sh", "-c", "setsid sleep 8"], user="sage", timeout=0.5)
+            except CommandTimeoutError as error:
+                said = str(error)
+        print(json.dumps([said, other.result().stdout]))
+        """,
+    )
+    assert "the machine did not confirm it" in seen[0]
+    assert seen[1] == "whole\n"
+
+
+def test_everything_is_killed_but_the_session_that_does_it(machines: Lab, inventory: Path, name: str) -> None:
+    up(machines, inventory, name)
+    machines.run("worker-1", ["sh", "-c", "setsid sleep 777 >/dev/null 2>&1 &"], user="sage")
+    left = answer(
+        machines,
+        name,
+        """
+        from SageLibrary.keywords.node import KILL_ALL
+        lab.run("worker-1", ["sh", "-c", KILL_ALL], user="sage")
+        print(json.dumps(lab.run("worker-1", ["ps", "-u", "sage", "-o", "args="], user="sage").stdout))
+        """,
+    )
+    assert "sleep" not in left
+    assert "sshd" in left
+
+
 def test_a_cluster_starts_on_them_and_stops(machines: Lab, inventory: Path, name: str) -> None:
     config = json.loads(up(machines, inventory, name))["config"]
     # `sage-lab exec` names the configuration of the lab below.

@@ -1,0 +1,68 @@
+"""Words that look at nodes and fetch things: a tool that fails is the lab's trouble, never a finding on the cluster."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+
+from sage_lab.model import Completed
+from SageLibrary.keywords import deployment
+from SageLibrary.keywords.deployment import DeploymentKeywords
+from SageLibrary.keywords.node import KILL_ALL, NodeKeywords
+from SageLibrary.report.verdict import Outcome, outcome_of
+from SageLibrary.stage import Stage
+
+
+class OneAnswer:
+    """A lab whose nodes answer every command alike, on a stage whose results lie in one directory."""
+
+    def __init__(self, results: Path, ended: Completed) -> None:
+        self.lab = self
+        self.results = lambda: results
+        self.run = lambda *_, **__: ended
+
+
+def words(tmp_path: Path, status: int, stdout: str = "", stderr: str = "") -> NodeKeywords:
+    return NodeKeywords(cast("Stage", OneAnswer(tmp_path, Completed(("ps",), status, stdout, stderr))))
+
+
+def test_a_process_table_that_cannot_be_read_is_no_clean_node(tmp_path: Path) -> None:
+    with pytest.raises(AssertionError, match="ps on head ended with status 126: no ps") as caught:
+        words(tmp_path, 126, stderr="no ps\n").node_should_run_ray_processes("head")
+    assert outcome_of("FAIL", str(caught.value)) is Outcome.INFRA
+
+
+def test_no_process_at_all_is_what_ps_calls_a_failure(tmp_path: Path) -> None:
+    words(tmp_path, 1).node_should_run_ray_processes("head")
+    seen = words(tmp_path, 0, "   7 raylet /opt/raylet --x\n   8 sshd sshd: sage\n")
+    seen.node_should_run_ray_processes("head", "raylet")
+
+
+def test_wheels_that_do_not_come_in_time_are_the_lab_s_trouble(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def never(*_: Any, **how: Any) -> None:
+        raise subprocess.TimeoutExpired("pip", how["timeout"])
+
+    monkeypatch.setattr(deployment.subprocess, "run", never)
+    stage = cast("Stage", OneAnswer(tmp_path, Completed((), 0, "", "")))
+    with pytest.raises(AssertionError, match="were not fetched in") as caught:
+        DeploymentKeywords(stage).fetch_wheels("isage")
+    assert outcome_of("FAIL", str(caught.value)) is Outcome.INFRA
+
+
+def test_the_kill_of_everything_spares_who_does_it(tmp_path: Path) -> None:
+    """A stand-in for ``ps`` shows three processes; what would be killed is written down."""
+    tree = tmp_path / "bin"
+    tree.mkdir()
+    ps = tree / "ps"
+    parents = 'case "$*" in *ppid*) test "$4" = 7 && echo 1 || echo 7 ;;'
+    ps.write_text(f'#!/bin/sh\n{parents} *) echo " 7"; echo 8; echo $PPID ;; esac\n')
+    ps.chmod(0o755)
+    script = f'kill() {{ echo "$2 $3"; }}\n{KILL_ALL}'
+    said = subprocess.run(
+        ["sh", "-c", script], env={"PATH": f"{tree}:/usr/bin:/bin"}, capture_output=True, text=True, check=True
+    ).stdout.splitlines()
+    killed = {line for line in said if line.split()[1] in {"7", "8"}}
+    assert killed == {"STOP 8", "KILL 8"}

@@ -1,0 +1,118 @@
+"""The Compose lab without an engine: its files, its refusals, and what a sweep asks to remove."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+from replayed import replay
+
+from sage_lab import LabError, SweepError, Topology, cgroups
+from sage_lab.errors import MissingProgramError
+from sage_lab.model import nodes_of
+from sage_lab.providers import base_layer, compose_file, docker_engine
+from sage_lab.providers.docker_engine import Engine
+
+HERE = "unix:///run/docker.sock"
+WELL = json.dumps({"KernelVersion": os.uname().release})
+TOPOLOGY = Topology.of(workers=1, spares=("new-worker",))
+
+
+def test_each_node_extends_the_one_of_the_project_s_file_with_its_own_addresses_and_disk(tmp_path: Path) -> None:
+    nodes = nodes_of(TOPOLOGY)
+    content = yaml.safe_load(compose_file.services(nodes, tmp_path, "t-lab", [Path("/usr")]))
+    assert list(content["services"]) == ["head", "worker-1", "new-worker"]
+    worker = content["services"]["worker-1"]
+    template = yaml.safe_load(Path(worker["extends"]["file"]).read_text())["services"][worker["extends"]["service"]]
+    assert template["read_only"] is True
+    assert template["scale"] == 0
+    assert {name: one["ipv4_address"] for name, one in worker["networks"].items()} == {
+        "control": nodes[1].control_address,
+        "cluster": nodes[1].cluster_address,
+    }
+    writable = [one for one in worker["volumes"] if not one.get("read_only")]
+    assert [one["target"] for one in writable] == [f"/{part}" for part in compose_file.WRITABLE]
+    for one in writable:
+        where = content["volumes"][one["source"]]["driver_opts"]["device"]
+        assert where.startswith(str(compose_file.disk(tmp_path, nodes[1])))
+
+
+def test_every_variable_of_the_project_s_file_is_given_and_no_network_has_a_way_out() -> None:
+    text = compose_file.PROJECT_FILE.read_text()
+    given = compose_file.settings(TOPOLOGY, "image", "198.18.8", "198.18.9").splitlines()
+    assert set(re.findall(r"\$\{(SAGE_\w+)", text)) == {line.partition("=")[0] for line in given}
+    assert f"SAGE_MEMORY={TOPOLOGY.memory + TOPOLOGY.disk}" in given
+    networks = yaml.safe_load(text)["networks"]
+    assert [(name, one["internal"]) for name, one in networks.items()] == [("control", True), ("cluster", True)]
+
+
+@pytest.mark.parametrize(
+    ("address", "info", "why"),
+    [
+        (HERE, {"status": 1, "complains": "Cannot connect"}, "no container engine answers: Cannot connect"),
+        (HERE, {"says": '{"ServerErrors": ["refused"]}'}, "no container engine answers: refused"),
+        (HERE, {"says": '{"KernelVersion": "6.6.0-linuxkit"}'}, "its kernel is 6.6.0-linuxkit"),
+        ("tcp://elsewhere:2375", {"says": WELL}, "runs on another machine"),
+    ],
+)
+def test_an_engine_that_is_not_fit_is_refused(programs: Path, address: str, info: dict[str, object], why: str) -> None:
+    replay(programs, "docker", [{"words": ["--host", address, "info"], **info}])
+    with pytest.raises(LabError, match=why):
+        Engine(address, "t-lab").check()
+
+
+def test_compose_has_to_be_there(programs: Path) -> None:
+    replay(programs, "docker", [{"words": ["--host", HERE, "info"], "says": WELL}, {"words": ["compose"], "status": 1}])
+    with pytest.raises(MissingProgramError, match="no plug-in compose"):
+        Engine(HERE, "t-lab").check()
+
+
+def test_a_sweep_asks_the_engine_of_the_lab_for_what_has_its_label_and_removes_that(programs: Path) -> None:
+    asked = ["--host", HERE]
+    docker = replay(
+        programs,
+        "docker",
+        [
+            {"words": [*asked, "container", "ls"], "says": "c1\nc2\n"},
+            {"words": [*asked, "image", "ls"], "says": "i1\n"},
+            {"words": asked},
+        ],
+    )
+    assert docker_engine.sweep(f"{HERE} t-lab")
+    lists = [line for line in docker.words if " ls " in line]
+    assert all("label=com.docker.compose.project=t-lab" in line or "reference=sage-lab/t-lab" in line for line in lists)
+    assert [line.removeprefix(f"--host {HERE} ") for line in docker.words if " rm " in line] == [
+        "container rm --force c1 c2",
+        "image rm --force i1",
+    ]
+
+
+def test_a_sweep_without_its_engine_says_so_and_keeps_the_lab(programs: Path) -> None:
+    replay(programs, "docker", [{"words": [], "status": 1, "complains": "Cannot connect"}])
+    with pytest.raises(SweepError, match="Cannot connect"):
+        docker_engine.sweep(f"{HERE} t-lab")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
+def test_the_image_has_places_for_the_programs_and_nothing_private(tmp_path: Path) -> None:
+    shared = tmp_path / "private" / "environment"
+    root = tmp_path / "image"
+    root.mkdir()
+    base_layer.prepare_image(root, [shared])
+    assert (root / shared.relative_to("/")).parent.is_dir()
+    assert all((root / path.relative_to("/")).is_dir() for path in base_layer.programs())
+    assert not any((root / "root").iterdir())
+    assert not any((root / "usr").iterdir())
+    assert (root / "etc" / "passwd").is_file()
+    strange = {entry.name for entry in root.iterdir() if not base_layer.shows_through(entry.name)}
+    assert strange == set(base_layer.EMPTY)
+
+
+def test_a_process_tells_its_memory_group() -> None:
+    assert cgroups.group_of(2**22 + 1) == ""
+    lines = Path("/proc/self/cgroup").read_text().splitlines()
+    assert any(line.endswith(f"/{cgroups.group_of(os.getpid())}") for line in lines)
