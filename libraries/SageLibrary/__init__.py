@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from robotlibcore import DynamicCore
 
 from sage_cluster import NodeState
+from sage_cluster.node_health import Health
 from sage_lab.faults import FaultKind
 from SageLibrary.evidence import EvidenceListener
 from SageLibrary.keywords.cluster import ClusterKeywords
 from SageLibrary.keywords.configuration import ConfigurationKeywords
-from SageLibrary.keywords.connection import ConnectionKeywords
+from SageLibrary.keywords.connection import ConnectionKeywords, SshProblem
 from SageLibrary.keywords.deployment import DeploymentKeywords
 from SageLibrary.keywords.expectations import ExpectationKeywords
 from SageLibrary.keywords.faults import FaultKeywords
@@ -17,8 +20,11 @@ from SageLibrary.keywords.interruption import InterruptionKeywords
 from SageLibrary.keywords.lab import LabKeywords
 from SageLibrary.keywords.node import NodeKeywords
 from SageLibrary.live import LiveListener
+from SageLibrary.node_name import Host, NodeName
+from SageLibrary.places import PlacesListener
 from SageLibrary.stage import Stage
 from SageLibrary.target import Target
+from SageLibrary.times import read_time
 from SageLibrary.vocabulary import reader_of
 
 
@@ -34,14 +40,19 @@ class SageLibrary(DynamicCore):  # type: ignore[misc]  # it has no type hints
     ROBOT_LIBRARY_SCOPE = "GLOBAL"
     ROBOT_LIBRARY_DOC_FORMAT = "ROBOT"
     ROBOT_LIBRARY_CONVERTERS = {  # noqa: RUF012 - Robot reads it as it is
+        NodeName: NodeName.parse,
+        Host: Host.parse,
         Target: Target.parse,
+        timedelta: read_time,
         FaultKind: reader_of(FaultKind, "fault"),
         NodeState: reader_of(NodeState, "state of a node"),
+        Health: reader_of(Health, "state of a supervised node"),
+        SshProblem: reader_of(SshProblem, "problem of SSH"),
     }
 
     def __init__(self) -> None:
         self.stage = stage = Stage()
-        self.ROBOT_LIBRARY_LISTENER = [EvidenceListener(stage), LiveListener(stage)]
+        self.ROBOT_LIBRARY_LISTENER = [EvidenceListener(stage), LiveListener(stage), PlacesListener()]
         super().__init__(
             [
                 LabKeywords(stage),

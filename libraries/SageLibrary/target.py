@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from typing import Self
 
 from sage_lab import LabNode
+from SageLibrary.node_name import is_node, names
 from SageLibrary.vocabulary import nearest
 
 WORDS: dict[str, Callable[[list[str]], list[str]]] = {
@@ -16,7 +16,6 @@ WORDS: dict[str, Callable[[list[str]], list[str]]] = {
     "all workers": lambda workers: workers,
     "every node": lambda workers: ["head", *workers],
 }
-NAME = re.compile(r"head|worker-[1-9]\d*|new-worker")
 
 
 class Target(str):
@@ -31,9 +30,9 @@ class Target(str):
     def parse(cls, text: str) -> Self:
         """The target of these words; ValueError naming the nearest right word for any other."""
         words = " ".join(text.lower().split())
-        if words in WORDS or NAME.fullmatch(words):
+        if words in WORDS or is_node(words):
             return cls(words)
-        hint = nearest(text, [*WORDS, "head", "worker-1", "new-worker"])
+        hint = nearest(text, [*WORDS, *names()], joined=True)
         raise ValueError(f"'{text}' is no target{hint} Targets are: {', '.join(WORDS)}, or a node's name")
 
     def nodes(self, lab: Sequence[LabNode]) -> list[str]:

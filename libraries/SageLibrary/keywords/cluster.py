@@ -11,6 +11,7 @@ from robot.api.deco import keyword
 
 from sage_cluster import OperationResult
 from SageLibrary.keywords.component import Component
+from SageLibrary.node_name import Host, NodeName
 
 
 class ClusterKeywords(Component):
@@ -32,9 +33,9 @@ class ClusterKeywords(Component):
         return self._keep(self.stage.cluster.restart_cluster())
 
     @keyword
-    def scale_the_cluster(self, action: Literal["add", "remove"], worker: str) -> OperationResult:
+    def scale_the_cluster(self, action: Literal["add", "remove"], worker: Host) -> OperationResult:
         """Add or remove a worker given as ``host`` or ``host:port``."""
-        return self._keep(self.stage.cluster.scale_cluster(action, worker))
+        return self._keep(self.stage.cluster.scale_cluster(action, str(worker)))
 
     @keyword
     def start_the_head(self) -> OperationResult:
@@ -47,12 +48,12 @@ class ClusterKeywords(Component):
         return self._keep(self.stage.cluster.head.stop())
 
     @keyword
-    def start_workers(self, *names: str) -> OperationResult:
+    def start_workers(self, *names: NodeName) -> OperationResult:
         """Start the named workers, or all."""
         return self._keep(self.stage.cluster.workers.start_workers(names or None))
 
     @keyword
-    def stop_workers(self, *names: str) -> OperationResult:
+    def stop_workers(self, *names: NodeName) -> OperationResult:
         """Stop the named workers, or all."""
         return self._keep(self.stage.cluster.workers.stop_workers(names=names or None))
 
@@ -76,7 +77,7 @@ class ClusterKeywords(Component):
         self.stage.restore_configuration()
 
     @keyword
-    def restart_workers(self, *names: str) -> OperationResult:
+    def restart_workers(self, *names: NodeName) -> OperationResult:
         """Restart the named workers, or all."""
         return self._keep(self.stage.cluster.workers.restart_workers(names or None))
 

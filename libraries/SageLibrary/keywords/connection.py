@@ -6,6 +6,7 @@ import hashlib
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from enum import Enum
 from pathlib import Path
 from typing import Any, Literal
@@ -22,6 +23,9 @@ from sage_cluster.ssh import SshPool, fan_out
 from sage_cluster.ssh_connection import Target
 from sage_lab import Ability
 from SageLibrary.keywords.component import Component
+from SageLibrary.node_name import Host, NodeName
+
+SHORT_WHILE = timedelta(seconds=10)
 
 
 class SshProblem(Enum):
@@ -44,7 +48,7 @@ class ConnectionKeywords(Component):
     def connecting_should_fail(
         self,
         problem: SshProblem,
-        host: str,
+        host: Host,
         port: int = 22,
         user: str | None = None,
         key: str | None = None,
@@ -65,11 +69,11 @@ class ConnectionKeywords(Component):
 
     @keyword
     def remote_command_should_give(
-        self, node: str, command: str, status: int = 0, output: str = "", timeout: float = 10.0
+        self, node: NodeName, command: str, status: int = 0, output: str = "", timeout: timedelta = SHORT_WHILE
     ) -> None:
         """A shell command over SSH ends with this status, and its output is exactly this text."""
         with self._pool({}) as pool:
-            done = pool.run(Target(node), ["sh", "-c", command], timeout=timeout)
+            done = pool.run(Target(node), ["sh", "-c", command], timeout=timeout.total_seconds())
         if (done.returncode, done.stdout.strip()) != (status, output):
             raise AssertionError(
                 f"'{command}' gave status {done.returncode} and '{done.stdout.strip()}', "
@@ -77,9 +81,10 @@ class ConnectionKeywords(Component):
             )
 
     @keyword
-    def slow_command_should_be_ended(self, node: str, seconds: float) -> None:
+    def slow_command_should_be_ended(self, node: NodeName, deadline: timedelta) -> None:
         """A command that would run for an hour is ended after its deadline, on the node too."""
         marker = f"3600.{time.monotonic_ns() % 1_000_000}"
+        seconds = deadline.total_seconds()
         began = time.monotonic()
         with self._pool({}) as pool:
             try:
@@ -96,7 +101,7 @@ class ConnectionKeywords(Component):
             raise AssertionError(f"the process left on {node} was '{left.strip()}', should be none")
 
     @keyword
-    def output_should_arrive_whole(self, node: str, megabytes: int) -> None:
+    def output_should_arrive_whole(self, node: NodeName, megabytes: int) -> None:
         """So many megabytes on both standard output and standard error arrive, none lost, compared by digest."""
         program = (
             "import os, sys; n = int(sys.argv[1]); block = bytes(range(65, 91)) * 40330\n"
@@ -112,20 +117,21 @@ class ConnectionKeywords(Component):
                 raise AssertionError(f"{name} had {len(got)} bytes, should be {len(expected)} and the same ones")
 
     @keyword
-    def commands_should_run_at_once(self, count: int, within: float, *nodes: str) -> None:
-        """So many one-second commands, spread over the nodes, take no longer than ``within`` seconds together."""
+    def commands_should_run_at_once(self, count: int, within: timedelta, *nodes: NodeName) -> None:
+        """So many one-second commands, spread over the nodes, take no longer than this together."""
         targets = [Target(nodes[number % len(nodes)]) for number in range(count)]
         with self._pool({}) as pool:
             began = time.monotonic()
             answers = fan_out(targets, lambda target: pool.run(target, ["sleep", "1"], timeout=30.0), count)
             elapsed = time.monotonic() - began
         failed = [f"{target}: {answer}" for target, answer in answers if isinstance(answer, SageError)]
-        if failed or elapsed > within:
-            raise AssertionError(f"{count} commands took {elapsed:.1f} s, should be {within:g} s; failed: {failed}")
+        most = within.total_seconds()
+        if failed or elapsed > most:
+            raise AssertionError(f"{count} commands took {elapsed:.1f} s, should be {most:g} s; failed: {failed}")
         logger.info(f"{count} one-second commands took {elapsed:.1f} s")
 
     @keyword
-    def connection_should_survive_a_power_cycle(self, node: str) -> None:
+    def connection_should_survive_a_power_cycle(self, node: NodeName) -> None:
         """After a node lost its power and came back, the same pool reaches it again."""
         self.need(Ability.POWER)
         with self._pool({}) as pool:
@@ -137,7 +143,7 @@ class ConnectionKeywords(Component):
             raise AssertionError(f"the host name was '{done.stdout.strip()}', should be '{node}'")
 
     @keyword
-    def new_host_key_should_be_accepted_and_kept(self, node: str, known_hosts: str) -> None:
+    def new_host_key_should_be_accepted_and_kept(self, node: NodeName, known_hosts: str) -> None:
         """With host_keys accept-new a first contact is recorded in the file, and the second is checked against it."""
         with self._pool({"known_hosts": known_hosts, "host_keys": "accept-new"}) as pool:
             pool.run(Target(node), ["true"], timeout=10.0)
@@ -145,7 +151,7 @@ class ConnectionKeywords(Component):
             pool.run(Target(node), ["true"], timeout=10.0)
 
     @keyword
-    def execute_remote_command_should_be(self, node: str, command: str, answer: Literal["yes", "no"]) -> None:
+    def execute_remote_command_should_be(self, node: Host, command: str, answer: Literal["yes", "no"]) -> None:
         """The managers' short question, whether a command works on a node, has this answer: yes or no."""
         works = self.stage.cluster.workers.execute_remote_command(node, 22, command, timeout=10.0)
         if works is not (answer == "yes"):
@@ -161,7 +167,7 @@ class ConnectionKeywords(Component):
         path.write_bytes(text)
 
     @keyword
-    def known_hosts_with_the_keys_swapped(self, one: str, other: str) -> Path:
+    def known_hosts_with_the_keys_swapped(self, one: NodeName, other: NodeName) -> Path:
         """A known hosts file in which two nodes have each other's keys. Returns its path."""
         keys = paramiko.HostKeys(str(self.stage.lab.known_hosts_path))
         swapped = paramiko.HostKeys()

@@ -16,6 +16,7 @@ from robot.api.deco import keyword
 from sage_cluster import OperationResult
 from sage_lab.namespaces import on_host
 from SageLibrary.keywords.component import Component
+from SageLibrary.node_name import NodeName
 from SageLibrary.stage import Stage
 
 PROJECTS = Path(__file__).parents[3] / "resources/projects"
@@ -97,7 +98,7 @@ class DeploymentKeywords(Component):
             (directory / f"{number:03}.bin").write_bytes(os.urandom(MEGABYTE))
 
     @keyword
-    def deploy_the_project(self, *nodes: str) -> OperationResult:
+    def deploy_the_project(self, *nodes: NodeName) -> OperationResult:
         """Deploy to all nodes, or to these. `The Operation Should Succeed` and its neighbours judge it."""
         return self._keep(self.stage.deployment.deploy(nodes or None))
 
@@ -107,7 +108,7 @@ class DeploymentKeywords(Component):
         return self._keep(self.stage.deployment.deploy(dry_run=True))
 
     @keyword
-    def roll_the_deployment_back(self, *nodes: str) -> OperationResult:
+    def roll_the_deployment_back(self, *nodes: NodeName) -> OperationResult:
         """Let all nodes, or these, go back to the release before."""
         return self._keep(self.stage.deployment.rollback(nodes or None))
 
@@ -123,7 +124,7 @@ class DeploymentKeywords(Component):
                 raise AssertionError(f"the bytes sent to {node.name} were {node.details['bytes_sent']}, should be 0")
 
     @keyword
-    def deployment_should_have_sent_fewer_files(self, node: str, than: int) -> None:
+    def deployment_should_have_sent_fewer_files(self, node: NodeName, than: int) -> None:
         """The last deployment sent fewer files to this node than so many, and some."""
         sent = next(one.details["files_sent"] for one in self._result().nodes if one.name == node)
         if not 0 < sent < than:
@@ -136,12 +137,12 @@ class DeploymentKeywords(Component):
             self._on(node.name, f"rm -rf {DEPLOY}; test -e {CONFIGURATION} || rm -f {CONFIGURATION}")
 
     @keyword
-    def the_release_of(self, node: str) -> str:
+    def the_release_of(self, node: NodeName) -> str:
         """The current release of a node; empty without one."""
         return Path(self._on(node, f"readlink {CURRENT} || true").strip()).name
 
     @keyword
-    def release_of_node_should_be(self, node: str, release: str) -> None:
+    def release_of_node_should_be(self, node: NodeName, release: str) -> None:
         """The current release of a node is this one, and nothing half-made lies beside it."""
         found = self.the_release_of(node)
         if found != release:
@@ -151,7 +152,7 @@ class DeploymentKeywords(Component):
             raise AssertionError(f"the partial releases on {node} were {partial}, should be none")
 
     @keyword
-    def command_should_say(self, command: str, text: str, *nodes: str) -> None:
+    def command_should_say(self, command: str, text: str, *nodes: NodeName) -> None:
         """A command of the deployed project writes this on these nodes, run as the cluster's user."""
         for node in nodes:
             said = self._on(node, f"{CURRENT}/bin/{shlex.quote(command)}").strip()
@@ -159,14 +160,14 @@ class DeploymentKeywords(Component):
                 raise AssertionError(f"'{command}' on {node} said '{said}', should say '{text}'")
 
     @keyword
-    def module_should_be_importable(self, module: str, *nodes: str) -> None:
+    def module_should_be_importable(self, module: str, *nodes: NodeName) -> None:
         """Ray's Python on these nodes imports the module from the current release."""
         python = shlex.quote(str(self.stage.cluster.config.get("remote.python_path")))
         for node in nodes:
             self._on(node, f"PYTHONPATH={CURRENT}/site {python} -c 'import {module}'")
 
     @keyword
-    def job_should_answer_on_nodes(self, answers: str, answer: str, *nodes: str) -> None:
+    def job_should_answer_on_nodes(self, answers: str, answer: str, *nodes: NodeName) -> None:
         """A job's last line, a JSON object by host name, has this ``answer`` for exactly these nodes."""
         found = json.loads(answers.splitlines()[-1])
         wanted = {node: json.loads(answer) for node in nodes}

@@ -11,6 +11,7 @@ from robot.api.deco import keyword
 
 from sage_cluster import ClusterStatus, NodeState, OperationResult
 from SageLibrary.keywords.component import Component
+from SageLibrary.node_name import NodeName
 from SageLibrary.waiting import wait_until
 
 NOW = timedelta(seconds=0)
@@ -41,7 +42,7 @@ class ExpectationKeywords(Component):
             raise AssertionError(f"the failure said '{result.message}', should contain {missing}")
 
     @keyword
-    def the_operation_should_fail_only_on(self, node: str) -> None:
+    def the_operation_should_fail_only_on(self, node: NodeName) -> None:
         """The last operation failed on this node, names it, and succeeded on all others."""
         failed = [result.name for result in self._last_result().failed]
         if failed != [node]:
@@ -55,7 +56,7 @@ class ExpectationKeywords(Component):
             raise AssertionError(f"the nodes that were started were {started}, should be none")
 
     @keyword
-    def node_should_be(self, node: str, state: NodeState, within: timedelta = NOW) -> None:
+    def node_should_be(self, node: NodeName, state: NodeState, within: timedelta = NOW) -> None:
         """A node is in this state now, or becomes so in time.
 
         ``state``: running, stopped, unreachable, cut off, unregistered, hung or incomplete.
@@ -71,7 +72,7 @@ class ExpectationKeywords(Component):
         )
 
     @keyword
-    def node_should_stay(self, node: str, state: NodeState, lasting: timedelta) -> None:
+    def node_should_stay(self, node: NodeName, state: NodeState, lasting: timedelta) -> None:
         """A node is in this state now and for as long as this."""
         until = time.monotonic() + lasting.total_seconds()
         while time.monotonic() < until:
@@ -93,7 +94,7 @@ class ExpectationKeywords(Component):
         )
 
     @keyword
-    def the_active_workers_should_be(self, *names: str) -> None:
+    def the_active_workers_should_be(self, *names: NodeName) -> None:
         """The workers that run are these, in the order of the configuration."""
         active = self._status().active_workers
         if active != list(names):

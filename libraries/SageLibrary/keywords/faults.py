@@ -9,10 +9,12 @@ from typing import Any
 from robot.api import SkipExecution, logger
 from robot.api.deco import keyword
 
+from sage_cluster.node_health import Health
 from sage_cluster.ray_node import head_node, worker_nodes
 from sage_lab import LabError
 from sage_lab.faults import Fault, FaultKind, FaultNotEffectiveError, heal_all, inject, kind_of
 from SageLibrary.keywords.component import Component
+from SageLibrary.node_name import NodeName
 from SageLibrary.target import Target
 from SageLibrary.waiting import wait_until
 
@@ -110,14 +112,18 @@ class FaultKeywords(Component):
         self._everything_should_run(within)
 
     @keyword
-    def node_should_be_supervised_as(self, node: str, state: str, within: timedelta) -> None:
+    def node_should_be_supervised_as(self, node: NodeName, state: Health, within: timedelta) -> None:
         """The supervisor calls a node running, suspect, lost, recovering or quarantined within a time."""
         wait_until(
-            f"the supervisor's word for {node}", lambda: self._words().get(node, "none"), state.__eq__, within, state
+            f"the supervisor's word for {node}",
+            lambda: self._words().get(node, "none"),
+            lambda seen: seen == state.value,
+            within,
+            state.value,
         )
 
     @keyword
-    def worker_should_be_back_without_help(self, worker: str, within: timedelta) -> None:
+    def worker_should_be_back_without_help(self, worker: NodeName, within: timedelta) -> None:
         """A worker is active again within a time, and nobody did anything but the supervisor."""
         wait_until(
             f"the active workers (waiting for {worker})",
@@ -128,7 +134,7 @@ class FaultKeywords(Component):
         )
 
     @keyword
-    def simulate_failure(self, worker: str) -> None:
+    def simulate_failure(self, worker: NodeName) -> None:
         """Kill a worker's raylet as a crash would."""
         self.stage.cluster.workers.simulate_failure(worker)
 

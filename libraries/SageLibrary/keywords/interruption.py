@@ -21,6 +21,7 @@ from sage_cluster import NodeResult, OperationResult
 from sage_lab import Ability, LabError
 from sage_lab.faults import FaultKind, FaultNotEffectiveError, inject
 from SageLibrary.keywords.component import Component
+from SageLibrary.node_name import Host, NodeName
 from SageLibrary.stage import Stage
 from SageLibrary.waiting import POLL_SECONDS, wait_until
 
@@ -171,7 +172,7 @@ class InterruptionKeywords(Component):
         wait_until("a supervisor", supervision.is_running, lambda runs: not runs, timedelta(seconds=5), "False")
 
     @keyword
-    def supervisor_should_report(self, node: str, reason: str, within: timedelta) -> None:
+    def supervisor_should_report(self, node: NodeName, reason: str, within: timedelta) -> None:
         """The supervisor's reason for a node's state contains this text within a time."""
         wait_until(
             f"what the supervisor says of {node}",
@@ -201,7 +202,7 @@ class InterruptionKeywords(Component):
             raise AssertionError(f"the repairs were {repairs}, should be {count} at most")
 
     @keyword
-    def link_flaps(self, node: str, times: int, down: timedelta, up: timedelta) -> None:
+    def link_flaps(self, node: NodeName, times: int, down: timedelta, up: timedelta) -> None:
         """A node's cluster link goes down and comes up again, so many times; it is up at the end."""
         self.need(Ability.UNPLUG)
         for _ in range(times):
@@ -215,7 +216,7 @@ class InterruptionKeywords(Component):
             time.sleep(up.total_seconds())
 
     @keyword
-    def node_should_stay_without_ray(self, node: str, lasting: timedelta) -> None:
+    def node_should_stay_without_ray(self, node: NodeName, lasting: timedelta) -> None:
         """No raylet runs on a node, and none begins for as long as this, by its process table."""
         until = time.monotonic() + lasting.total_seconds()
         while time.monotonic() < until:
@@ -225,9 +226,9 @@ class InterruptionKeywords(Component):
             time.sleep(POLL_SECONDS)
 
     @keyword
-    def write_into_the_configuration(self, worker: str) -> None:
+    def write_into_the_configuration(self, worker: Host) -> None:
         """Put a worker ``host`` into the configuration file as an editor would, and start nothing."""
-        if not self.stage.cluster.config.add_worker_ssh_host(worker, 22):
+        if not self.stage.cluster.config.add_worker_ssh_host(str(worker), 22):
             raise AssertionError(f"{worker} was in the configuration already, should be new")
 
     def _last(self) -> Background:

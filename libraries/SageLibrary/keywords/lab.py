@@ -10,6 +10,7 @@ from robot.api.deco import keyword
 from sage_cluster import SageError
 from sage_lab import Ability, Lab, Topology
 from SageLibrary.keywords.component import Component
+from SageLibrary.node_name import NodeName
 from SageLibrary.stage import Stage
 
 SPARE = "new-worker"
@@ -67,25 +68,25 @@ class LabKeywords(Component):
         logger.info(picture or "no node was seen in any state", html=bool(picture))
 
     @keyword
-    def unplug(self, node: str) -> None:
+    def unplug(self, node: NodeName) -> None:
         """Pull a node's cluster cable. The lab's own control link stays."""
         self.need(Ability.UNPLUG)
         self.stage.lab.unplug(node)
 
     @keyword
-    def plug_in(self, node: str) -> None:
+    def plug_in(self, node: NodeName) -> None:
         """Plug a node's cluster cable in again."""
         self.need(Ability.UNPLUG)
         self.stage.lab.plug(node)
 
     @keyword
-    def cut_the_power(self, node: str) -> None:
+    def cut_the_power(self, node: NodeName) -> None:
         """Cut a node's power: everything on it ends at once, its disk stays."""
         self.need(Ability.POWER)
         self.stage.lab.power_off(node)
 
     @keyword
-    def restore_the_power(self, node: str) -> None:
+    def restore_the_power(self, node: NodeName) -> None:
         """Switch a node on again."""
         self.need(Ability.POWER)
         self.stage.lab.power_on(node)

@@ -7,6 +7,7 @@ import time
 from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
+from typing import Literal
 
 from robot.api import logger
 from robot.api.deco import keyword
@@ -17,11 +18,14 @@ from sage_cluster.on_node.start import ray_start_command
 from sage_cluster.ray_node import worker_nodes
 from sage_lab import Completed
 from SageLibrary.keywords.component import Component
+from SageLibrary.node_name import NodeName
 from SageLibrary.waiting import wait_until
 
 JOBS = Path("resources/jobs")
 SHORT = 2000
 JOB_SECONDS = 90.0
+JOB_TIME = timedelta(seconds=JOB_SECONDS)
+SHORT_WHILE = timedelta(seconds=30)
 START_SECONDS = 60.0
 END = timedelta(seconds=5)
 PLAIN_START = "plain ray start"
@@ -46,12 +50,12 @@ class NodeKeywords(Component):
     """Observations on the nodes."""
 
     @keyword
-    def run_on_node(self, node: str, command: str, user: str = "root", timeout: float = 30.0) -> str:
+    def run_on_node(self, node: NodeName, command: str, user: str = "root", timeout: timedelta = SHORT_WHILE) -> str:
         """Run a shell command on a node, and return what it wrote; it fails when the command does.
 
-        ``timeout`` in seconds. Long output goes to a file that the log links.
+        ``user``: root or sage, who runs the cluster. Long output goes to a file that the log links.
         """
-        done = self._run(node, ["sh", "-c", command], user, timeout)
+        done = self._run(node, ["sh", "-c", command], user, timeout.total_seconds())
         if done.returncode:
             raise AssertionError(
                 f"'{command}' on {node} ended with status {done.returncode}, should be 0: {done.stderr.strip()}"
@@ -59,7 +63,7 @@ class NodeKeywords(Component):
         return done.stdout
 
     @keyword
-    def everything_on_node_is_killed(self, *nodes: str) -> None:
+    def everything_on_node_is_killed(self, *nodes: NodeName) -> None:
         """Kill -9 every process of the cluster's user on these nodes: an unclean death that leaves its files."""
         for node in nodes:
             self._run(node, ["sh", "-c", KILL_ALL], "sage", 10.0)
@@ -67,7 +71,7 @@ class NodeKeywords(Component):
             self._no_ray_process_should_be_left(node)
 
     @keyword
-    def node_should_have_stale_session_files(self, node: str) -> None:
+    def node_should_have_stale_session_files(self, node: NodeName) -> None:
         """A Ray session without any process lies on the node's disk, sockets included."""
         self.run_on_node(node, "test -n \"$(find /tmp/ray -path '*session_*/sockets/*' | head -n 1)\"")
         left = self._ray_processes(node)
@@ -75,14 +79,14 @@ class NodeKeywords(Component):
             raise AssertionError(f"Ray's processes on {node} were {left}, should be none")
 
     @keyword
-    def node_should_run_ray_processes(self, node: str, *programs: str) -> None:
+    def node_should_run_ray_processes(self, node: NodeName, *programs: Literal["raylet", "gcs_server"]) -> None:
         """The node's process table has exactly these Ray servers: ``raylet``, ``gcs_server``."""
         seen = sorted(name for _, name in self._ray_processes(node) if name in RAY_PROGRAMS)
         if seen != sorted(programs):
             raise AssertionError(f"Ray's servers on {node} were {seen}, should be {sorted(programs)}")
 
     @keyword
-    def node_should_be_clean(self, *nodes: str) -> None:
+    def node_should_be_clean(self, *nodes: NodeName) -> None:
         """No process, session directory or listening port of the cluster's user is left on these nodes.
 
         Other programs of a machine, such as its SSH server or a container engine's resolver, listen as other users.
@@ -105,7 +109,7 @@ class NodeKeywords(Component):
                     raise AssertionError(f"the {kind} left on {node} were {left}, should be none")
 
     @keyword
-    def ray_itself_should_know_nodes(self, *nodes: str) -> None:
+    def ray_itself_should_know_nodes(self, *nodes: NodeName) -> None:
         """Ray, asked by a driver of its own on the head, calls exactly these nodes alive, at their addresses."""
         answer = json.loads(self.run_job("nodes_alive.py").splitlines()[-1])
         addresses = sorted(self.stage.lab.node(node).cluster_address for node in nodes)
@@ -113,7 +117,7 @@ class NodeKeywords(Component):
             raise AssertionError(f"the nodes Ray knows were {sorted(answer)}, should be {addresses}")
 
     @keyword
-    def a_task_should_run_on_nodes(self, *nodes: str) -> None:
+    def a_task_should_run_on_nodes(self, *nodes: NodeName) -> None:
         """A Ray job with one task bound to each node gets every node's own host name back."""
         hosts = json.loads(self.run_job("task_on_every_node.py").splitlines()[-1])
         if sorted(hosts) != sorted(nodes):
@@ -148,10 +152,11 @@ class NodeKeywords(Component):
             raise AssertionError(f"{script} did not begin: status {done.returncode}: {done.stderr}")
 
     @keyword
-    def job_should_answer(self, answer: str, timeout: float = 90.0) -> None:
-        """The driver that `Job Begins` began ends within ``timeout`` seconds, and its last line is this."""
+    def job_should_answer(self, answer: str, timeout: timedelta = JOB_TIME) -> None:
+        """The driver that `Job Begins` began ends within ``timeout``, and its last line is this."""
+        seconds = timeout.total_seconds()
         wait = "until tail -n 1 /tmp/job.out | grep -q '^answer '; do sleep 0.2; done; tail -n 1 /tmp/job.out"
-        done = self._run("head", ["timeout", f"{timeout:g}", "sh", "-c", wait], "sage", timeout + 5)
+        done = self._run("head", ["timeout", f"{seconds:g}", "sh", "-c", wait], "sage", seconds + 5)
         if done.stdout.strip() != f"answer {answer}":
             said = self._run("head", ["tail", "-n", "30", "/tmp/job.out"]).stdout
             raise AssertionError(
@@ -159,7 +164,7 @@ class NodeKeywords(Component):
             )
 
     @keyword
-    def ray_is_started_by_hand(self, worker: str) -> float:
+    def ray_is_started_by_hand(self, worker: NodeName) -> float:
         """Run on a stopped worker the plain `ray start` that the managers would run, without them.
 
         Returns how many seconds it took; the page of the run keeps it, beside the times of repairs.
@@ -177,7 +182,7 @@ class NodeKeywords(Component):
         return seconds
 
     @keyword
-    def port_is_taken_by_another_program(self, node: str, port: int) -> int:
+    def port_is_taken_by_another_program(self, node: NodeName, port: int) -> int:
         """Let a program that is not Ray listen on a port of a node. Returns its pid, for `Free The Port`."""
         program = (
             "import socket, os; s = socket.socket(); s.setsockopt(1, 2, 1); "
@@ -189,12 +194,12 @@ class NodeKeywords(Component):
         return int(done.stdout)
 
     @keyword
-    def free_the_port(self, node: str, pid: int) -> None:
+    def free_the_port(self, node: NodeName, pid: int) -> None:
         """End the program that `Port Is Taken By Another Program` started."""
         self.run_on_node(node, f"kill {pid}")
 
     @keyword
-    def raylet_should_have_in_its_environment(self, node: str, name: str, value: str) -> None:
+    def raylet_should_have_in_its_environment(self, node: NodeName, name: str, value: str) -> None:
         """The raylet's own environment on the node has this variable with this value."""
         pids = [pid for pid, program in self._ray_processes(node) if program == "raylet"]
         if len(pids) != 1:
