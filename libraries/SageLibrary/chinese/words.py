@@ -1,0 +1,35 @@
+"""The Chinese words for those of the library, read from resources/zh-CN/words.yaml."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import yaml
+
+WORDS = Path(__file__).parents[3] / "resources/zh-CN/words.yaml"
+
+
+@dataclass(frozen=True)
+class Words:
+    """Chinese by English, but for ``units``, which are Robot's unit by the Chinese one."""
+
+    keywords: dict[str, tuple[str, str]]
+    """Name and documentation of each keyword, by its English name."""
+    arguments: dict[str, str]
+    faults: dict[str, str]
+    targets: dict[str, str]
+    states: dict[str, str]
+    supervised_states: dict[str, str]
+    problems: dict[str, str]
+    choices: dict[str, str]
+    units: dict[str, str]
+
+
+@cache
+def words() -> Words:
+    """All of them."""
+    content = yaml.safe_load(WORDS.read_text(encoding="utf-8"))
+    content["keywords"] = {english: tuple(chinese) for english, chinese in content["keywords"].items()}
+    return Words(**{section.replace(" ", "_"): entries for section, entries in content.items()})
