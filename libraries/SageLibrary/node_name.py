@@ -29,7 +29,7 @@ class NodeName(str):
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """The node of this name; ValueError naming the nearest right one for any other."""
+        """head, worker-1, worker-2 and so on, new-worker, or a spare of a topology; ValueError for any other."""
         name = text.strip().lower()
         if is_node(name):
             return cls(name)
@@ -49,7 +49,7 @@ class Host(str):
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """The host; ValueError when it is nearly, but not quite, a node's name."""
+        """A node's name, a host name or an address, or host:port; ValueError for what is nearly a node's name."""
         host, colon, port = text.strip().rpartition(":")
         name = host if colon and port.isdigit() else text.strip()
         near = difflib.get_close_matches(name.lower(), names(), n=1, cutoff=MISSPELT)

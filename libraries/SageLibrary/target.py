@@ -28,7 +28,7 @@ class Target(str):
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """The target of these words; ValueError naming the nearest right word for any other."""
+        """The head, one worker, two workers, all workers, every node, or a node's name; ValueError for any other."""
         words = " ".join(text.lower().split())
         if words in WORDS or is_node(words):
             return cls(words)

@@ -15,6 +15,7 @@ import click
 
 from sage_lab import cli_tables, doctor, doctor_vm
 from sage_lab.cli_options import json_option, name_option
+from sage_lab.cli_plugins import OpenGroup
 from sage_lab.cli_up import describe, up
 from sage_lab.environment import program
 from sage_lab.errors import LabError
@@ -41,7 +42,7 @@ def main() -> NoReturn:
     sys.exit(0)
 
 
-@click.group()
+@click.group(cls=OpenGroup)
 def commands() -> None:
     """A lab of real nodes on this machine: a head, workers and spares, each with its own SSH server."""
 

@@ -42,7 +42,7 @@ class SshProblem(Enum):
 
 
 class ConnectionKeywords(Component):
-    """Connections, made with the lab's own SSH settings unless a word says otherwise."""
+    """Connections. They are made with the lab's own SSH settings unless a word says otherwise."""
 
     @keyword
     def connecting_should_fail(

@@ -1,0 +1,93 @@
+"""The command ``sage-lab words``: what a tester can say."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import dataclass
+
+import click
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from SageLibrary.reference.keywords import keywords
+from SageLibrary.reference.search import search
+from SageLibrary.reference.values import values
+
+WIDE = 240
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One line of the list."""
+
+    kind: str
+    word: str
+    arguments: tuple[str, ...]
+    meaning: str
+    chinese: str
+
+    @property
+    def written(self) -> str:
+        """The word with its arguments, as in a table."""
+        return "    ".join([self.word, *self.arguments])
+
+
+@click.command("words")
+@click.argument("query", nargs=-1, metavar="[SEARCH]...")
+@click.option("--chinese", is_flag=True, help="Show the Chinese words too.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def words(query: tuple[str, ...], *, chinese: bool, as_json: bool) -> None:
+    """Show what a suite can say: keywords with their arguments, faults, targets, nodes, states, problems, times.
+
+    SEARCH may be misspelt or in Chinese. An argument with '=' is optional, one with '*' may be repeated.
+
+    \b
+    Examples:
+      sage-lab words
+      sage-lab words node state
+      sage-lab words fault partiton
+      sage-lab words --chinese power
+    """
+    sought = " ".join(query)
+    entries = _entries()
+    if sought:
+        entries = search(sought, entries, lambda entry: (f"{entry.word} {entry.chinese}", _rest(entry)))
+    if as_json:
+        click.echo(json.dumps([_plain(entry) for entry in entries], indent=2, ensure_ascii=False))
+    elif entries:
+        _print(entries, chinese=chinese or not sought.isascii())
+    if not entries:
+        raise click.ClickException(f"no word is like '{sought}'; 'sage-lab words' shows all")
+
+
+def _entries() -> list[Entry]:
+    found = [Entry("keyword", one.name, one.arguments, one.meaning, one.chinese) for one in keywords()]
+    return found + [Entry(one.kind, one.word, (), one.meaning, one.chinese) for one in values()]
+
+
+def _rest(entry: Entry) -> str:
+    return f"{entry.kind} {' '.join(entry.arguments)} {entry.meaning}"
+
+
+def _plain(entry: Entry) -> dict[str, object]:
+    return {
+        "kind": entry.kind,
+        "word": entry.word,
+        "arguments": list(entry.arguments),
+        "meaning": entry.meaning,
+        "chinese": entry.chinese,
+    }
+
+
+def _print(entries: list[Entry], *, chinese: bool) -> None:
+    table = Table(box=box.SIMPLE_HEAD, expand=False)
+    table.add_column("kind", no_wrap=True)
+    table.add_column("word    and its arguments")
+    if chinese:
+        table.add_column("Chinese", no_wrap=True)
+    table.add_column("meaning")
+    for entry in entries:
+        table.add_row(entry.kind, entry.written, *([entry.chinese] if chinese else []), entry.meaning)
+    Console(file=sys.stdout, width=None if sys.stdout.isatty() else WIDE, markup=False).print(table)

@@ -1,0 +1,78 @@
+"""Every keyword with its arguments and its room, as libdoc finds them in the library and the resources."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from robot.libdocpkg import LibraryDocumentation
+from robot.utils import secs_to_timestr
+
+from SageLibrary import SageLibrary
+from SageLibrary.chinese.words import words
+
+ROOT = Path(__file__).parents[3]
+RESOURCES = ROOT / "resources"
+
+
+@dataclass(frozen=True)
+class Keyword:
+    """One keyword. ``arguments``: as they are written, optional ones with their default; ``doc``: in Robot's markup."""
+
+    name: str
+    arguments: tuple[str, ...]
+    doc: str
+    room: str
+    chinese: str = ""
+
+    @property
+    def meaning(self) -> str:
+        """The first paragraph."""
+        return " ".join(self.doc.split("\n\n")[0].split())
+
+
+def keywords() -> list[Keyword]:
+    """Those of the library, room by room, and those of each resource in ``resources/``."""
+    room_of = rooms()
+    found = [_keyword(one, room_of[one.name]) for one in LibraryDocumentation("SageLibrary").keywords]
+    order = list(dict.fromkeys(room_of.values()))
+    found.sort(key=lambda keyword: (order.index(keyword.room), keyword.name))
+    for path in resources():
+        room = str(path.relative_to(ROOT))
+        found += sorted((_keyword(one, room) for one in LibraryDocumentation(str(path)).keywords), key=lambda k: k.name)
+    return found
+
+
+def resources() -> list[Path]:
+    """The resource files in English."""
+    return sorted(RESOURCES.glob("*.resource"))
+
+
+def rooms() -> dict[str, str]:
+    """The room of each keyword of the library, in the library's order."""
+    library = SageLibrary()  # touches no machine
+    return {
+        name.replace("_", " ").title(): (type(method.__self__).__doc__ or "").split("\n")[0].split(".")[0]
+        for name, method in library.keywords.items()
+    }
+
+
+def _keyword(one: Any, room: str) -> Keyword:  # noqa: ANN401 - libdoc has no type hints
+    chinese = words().keywords.get(one.name, ("", ""))[0] if not room.startswith("resources/") else ""
+    return Keyword(one.name, tuple(_argument(argument) for argument in one.args), one.doc, room, chinese)
+
+
+def _argument(argument: Any) -> str:  # noqa: ANN401 - libdoc has no type hints
+    if argument.kind == "VAR_POSITIONAL":
+        return f"*{argument.name}"
+    if argument.required:
+        return str(argument.name)
+    return f"{argument.name}={_written(argument.default)}"
+
+
+def _written(default: Any) -> str:  # noqa: ANN401 - any default
+    if isinstance(default, timedelta):
+        return str(secs_to_timestr(default.total_seconds()))
+    return "" if default is None else str(default)
