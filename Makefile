@@ -55,7 +55,7 @@ bench:          ## The benchmarks beside their peers; a table and results/benchm
 	@provision/controller/install.sh dev
 	@.venv/bin/python -m benchmarks
 
-docs:           ## Make the documents that come from the source: configuration reference, list of errors
+docs:           ## Make the documents that come from the source: configuration reference, list of errors, keywords
 	@provision/controller/install.sh dev
 	@provision/controller/docs.sh
 

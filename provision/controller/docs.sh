@@ -5,3 +5,4 @@ cd "$(dirname "$0")/../.."
 . .venv/bin/activate
 sage-cluster config reference >docs/configuration.md
 python provision/controller/list_errors.py >docs/errors.md
+python -m SageLibrary.reference docs/keywords.md results/keywords.html
