@@ -11,7 +11,7 @@ from SageLibrary.reference.values import Value, values
 HEAD = """# Every word of a suite
 
 Made by `make docs` from the source; do not edit. `sage-lab words SEARCH` searches the same list in a terminal, also
-when a word is misspelt; `results/keywords.html`, made by `make docs` too, is the same with Robot Framework's own search.
+when a word is misspelt; `results/keywords.html`, which `make docs` makes too, has Robot Framework's own search.
 
 An argument with `=` is optional and shows its default, one with `*` may be repeated or left out. Every argument can be
 given by its name: `within=30 s`. Case, and spaces or hyphens within a word, do not matter.
