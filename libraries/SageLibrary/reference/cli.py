@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from dataclasses import dataclass
 
@@ -33,6 +34,16 @@ class Entry:
         """The word with its arguments, as in a table."""
         return "    ".join([self.word, *self.arguments])
 
+    @property
+    def name(self) -> str:
+        """What a search means first of all."""
+        return f"{self.word} {self.kind} {self.chinese}"
+
+    @property
+    def rest(self) -> str:
+        """What else is said of it."""
+        return f"{' '.join(self.arguments)} {self.meaning}"
+
 
 @click.command("words")
 @click.argument("query", nargs=-1, metavar="[SEARCH]...")
@@ -53,7 +64,7 @@ def words(query: tuple[str, ...], *, chinese: bool, as_json: bool) -> None:
     sought = " ".join(query)
     entries = _entries()
     if sought:
-        entries = search(sought, entries, lambda entry: (f"{entry.word} {entry.chinese}", _rest(entry)))
+        entries = search(sought, entries, lambda entry: (entry.name, entry.rest))
     if as_json:
         click.echo(json.dumps([_plain(entry) for entry in entries], indent=2, ensure_ascii=False))
     elif entries:
@@ -63,12 +74,10 @@ def words(query: tuple[str, ...], *, chinese: bool, as_json: bool) -> None:
 
 
 def _entries() -> list[Entry]:
-    found = [Entry("keyword", one.name, one.arguments, one.meaning, one.chinese) for one in keywords()]
+    found = [
+        Entry("keyword", one.name, one.arguments, re.sub("`+", "'", one.meaning), one.chinese) for one in keywords()
+    ]
     return found + [Entry(one.kind, one.word, (), one.meaning, one.chinese) for one in values()]
-
-
-def _rest(entry: Entry) -> str:
-    return f"{entry.kind} {' '.join(entry.arguments)} {entry.meaning}"
 
 
 def _plain(entry: Entry) -> dict[str, object]:
