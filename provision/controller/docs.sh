@@ -6,3 +6,4 @@ cd "$(dirname "$0")/../.."
 sage-cluster config reference >docs/configuration.md
 python provision/controller/list_errors.py >docs/errors.md
 python -m SageLibrary.reference docs/keywords.md results/keywords.html
+libdoc --quiet SageLibrary.chinese.Chinese results/keywords.zh-CN.html

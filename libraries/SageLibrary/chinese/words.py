@@ -1,4 +1,4 @@
-"""The Chinese words for those of the library, read from resources/zh-CN/words.yaml."""
+"""The Chinese words for those of the library and of the resources, read from resources/zh-CN/."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ from functools import cache
 from pathlib import Path
 
 import yaml
+from robot import running
 
-WORDS = Path(__file__).parents[3] / "resources/zh-CN/words.yaml"
+CHINESE = Path(__file__).parents[3] / "resources/zh-CN"
+WORDS = CHINESE / "words.yaml"
 
 
 @dataclass(frozen=True)
@@ -33,3 +35,16 @@ def words() -> Words:
     content = yaml.safe_load(WORDS.read_text(encoding="utf-8"))
     content["keywords"] = {english: tuple(chinese) for english, chinese in content["keywords"].items()}
     return Words(**{section.replace(" ", "_"): entries for section, entries in content.items()})
+
+
+@cache
+def words_of_resource(name: str) -> dict[str, str]:
+    """The Chinese keyword by the English one that it runs, for a resource such as ``cluster.resource``.
+
+    Empty when the resource has no Chinese one.
+    """
+    path = CHINESE / name
+    if not path.exists():
+        return {}
+    keywords = running.ResourceFile.from_file_system(path).keywords
+    return {next(call.name for call in keyword.body if call.type == "KEYWORD"): keyword.name for keyword in keywords}

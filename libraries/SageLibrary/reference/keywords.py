@@ -11,7 +11,7 @@ from robot.libdocpkg import LibraryDocumentation
 from robot.utils import secs_to_timestr
 
 from SageLibrary import SageLibrary
-from SageLibrary.chinese.words import words
+from SageLibrary.chinese.words import words, words_of_resource
 
 ROOT = Path(__file__).parents[3]
 RESOURCES = ROOT / "resources"
@@ -35,13 +35,14 @@ class Keyword:
 
 def keywords() -> list[Keyword]:
     """Those of the library, room by room, and those of each resource in ``resources/``."""
-    room_of = rooms()
-    found = [_keyword(one, room_of[one.name]) for one in LibraryDocumentation("SageLibrary").keywords]
+    room_of, chinese = rooms(), {english: name for english, (name, _) in words().keywords.items()}
+    found = [_keyword(one, room_of[one.name], chinese) for one in LibraryDocumentation("SageLibrary").keywords]
     order = list(dict.fromkeys(room_of.values()))
     found.sort(key=lambda keyword: (order.index(keyword.room), keyword.name))
     for path in resources():
-        room = str(path.relative_to(ROOT))
-        found += sorted((_keyword(one, room) for one in LibraryDocumentation(str(path)).keywords), key=lambda k: k.name)
+        room, chinese = str(path.relative_to(ROOT)), words_of_resource(path.name)
+        more = [_keyword(one, room, chinese) for one in LibraryDocumentation(str(path)).keywords]
+        found += sorted(more, key=lambda keyword: keyword.name)
     return found
 
 
@@ -59,9 +60,9 @@ def rooms() -> dict[str, str]:
     }
 
 
-def _keyword(one: Any, room: str) -> Keyword:  # noqa: ANN401 - libdoc has no type hints
-    chinese = words().keywords.get(one.name, ("", ""))[0] if not room.startswith("resources/") else ""
-    return Keyword(one.name, tuple(_argument(argument) for argument in one.args), one.doc, room, chinese)
+def _keyword(one: Any, room: str, chinese: dict[str, str]) -> Keyword:  # noqa: ANN401 - libdoc has no type hints
+    arguments = tuple(_argument(argument) for argument in one.args)
+    return Keyword(one.name, arguments, one.doc, room, chinese.get(one.name, ""))
 
 
 def _argument(argument: Any) -> str:  # noqa: ANN401 - libdoc has no type hints

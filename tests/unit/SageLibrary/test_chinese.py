@@ -13,13 +13,12 @@ import pytest
 from robot.api import ExecutionResult
 from robot.api import TestSuite as Suite
 from robot.libdocpkg import LibraryDocumentation
-from robot.running import ResourceFile
 
 from sage_cluster import NodeState
 from sage_cluster.node_health import Health
 from sage_lab.faults import FaultKind
 from SageLibrary.chinese import Chinese
-from SageLibrary.chinese.words import words
+from SageLibrary.chinese.words import words, words_of_resource
 from SageLibrary.keywords.connection import SshProblem
 from SageLibrary.target import WORDS as TARGETS
 from SageLibrary.vocabulary import word_of
@@ -58,7 +57,7 @@ def test_every_value_has_a_chinese_word_of_its_own(members: set[str], section: d
 
 
 def test_no_two_keywords_have_one_name() -> None:
-    names = [name for name, _ in words().keywords.values()] + list(wrapped_words())
+    names = [name for name, _ in words().keywords.values()] + list(words_of_resource("cluster.resource").values())
     assert len(names) == len(set(names))
     assert len(Chinese().get_keyword_names()) == len(words().keywords)
 
@@ -125,17 +124,14 @@ def steps(suite: Path, english: dict[str, str]) -> list[list[tuple[str, int]]]:
     return tests
 
 
-def wrapped_words() -> dict[str, str]:
-    """The English keyword that each Chinese one of the resource runs."""
-    keywords = ResourceFile.from_file_system(RESOURCE).keywords
-    return {keyword.name: next(call.name for call in keyword.body if call.type == "KEYWORD") for keyword in keywords}
-
-
 def test_the_twin_of_the_lifecycle_suite_says_the_same() -> None:
-    english = {chinese: name for name, (chinese, _) in words().keywords.items()} | wrapped_words()
+    english = {chinese: name for name, (chinese, _) in words().keywords.items()}
+    english |= {chinese: name for name, chinese in words_of_resource("cluster.resource").items()}
     assert steps(ROOT / "robot/zh-CN/lifecycle.robot", english) == steps(ROOT / "robot/lifecycle.robot", {})
 
 
 def test_every_word_of_the_resource_has_its_chinese_one() -> None:
     keywords = LibraryDocumentation(str(ROOT / "resources/cluster.resource")).keywords
-    assert sorted(wrapped_words().values()) == sorted(keyword.name for keyword in keywords), f"add it to {RESOURCE}"
+    assert sorted(words_of_resource("cluster.resource")) == sorted(keyword.name for keyword in keywords), (
+        f"add it to {RESOURCE}"
+    )
