@@ -20,7 +20,7 @@ MISSPELT = 0.75  # how alike a host and a node's name are, from 0 to 1, when the
 
 
 class NodeName(str):
-    """A node's name: head, worker-1, worker-2 and so on, new-worker, or a spare of a topology or an inventory.
+    """A node's name: head, worker-1, worker-2 and so on, new-worker, a spare of a topology, a machine of an inventory.
 
     Topologies are the files in ``resources/topologies``, the inventory is what SAGE_LAB_INVENTORY names.
     """
@@ -35,7 +35,7 @@ class NodeName(str):
             return cls(name)
         raise ValueError(
             f"'{text}' is no node{nearest(text, names(), joined=True)} Nodes are: head, worker-1, worker-2 and so on, "
-            f"{', '.join(_spares())}"
+            f"{', '.join(_others())}"
         )
 
 
@@ -60,19 +60,19 @@ class Host(str):
 
 def is_node(name: str) -> bool:
     """Whether a lab can have a node of this name."""
-    return bool(USUAL.fullmatch(name)) or name in _spares()
+    return bool(USUAL.fullmatch(name)) or name in _others()
 
 
 def names() -> list[str]:
     """Names to choose from; labs with more than ten workers have more."""
-    return list(dict.fromkeys([*EXAMPLES, *_spares()]))
+    return list(dict.fromkeys([*EXAMPLES, *_others()]))
 
 
 @cache
-def _spares() -> tuple[str, ...]:
+def _others() -> tuple[str, ...]:
     found = ["new-worker"]
     for path in sorted(TOPOLOGIES.glob("*.yaml")):
         found += Topology.load(path).spares
     if inventory := os.environ.get("SAGE_LAB_INVENTORY"):
-        found += [machine.name for machine in Inventory.load(inventory).machines if machine.role == "spare"]
+        found += [machine.name for machine in Inventory.load(inventory).machines]
     return tuple(dict.fromkeys(found))

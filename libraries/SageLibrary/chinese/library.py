@@ -24,7 +24,7 @@ class Chinese:
     """在实验环境的节点上管理 Ray 集群，并判断所看到的一切。
 
     这些词汇是 SageLibrary 的中文说法：关键字、参数名和取值都可以用中文书写，取值也接受英文。
-    使用时导入 ``resources/zh-CN/cluster.resource``，它同时导入 SageLibrary。
+    使用时导入 ``resources/zh-CN/cluster.resource`` ，它同时导入 SageLibrary。
     """
 
     ROBOT_LIBRARY_SCOPE = "GLOBAL"
@@ -93,7 +93,7 @@ def _in_chinese(kind: Any) -> Any:  # noqa: ANN401 - any type
     """A choice of English words becomes one of the Chinese words; any other type stays."""
     if get_origin(kind) is not Literal:
         return kind
-    chosen = {words().choices[word]: word for word in get_args(kind)}
+    chosen = {words().choices.get(word, word): word for word in get_args(kind)}
     return enum.Enum("/".join(chosen), chosen)
 
 

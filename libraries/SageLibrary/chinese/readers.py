@@ -23,16 +23,17 @@ EXAMPLES = "30 秒、1 分钟、1 分 30 秒、500 毫秒"
 
 def reader_of(members: type[Word], chinese: dict[str, str], what: str) -> Callable[[str], Word]:
     """How Robot reads a word of this set; ``chinese``: the words by the English ones, ``what`` names the set."""
-    by_word = {chinese[word_of(member)].lower(): member for member in members}
-    by_word |= {word_of(member): member for member in members}
+    said = [chinese.get(word_of(member), word_of(member)) for member in members]
+    by_word = {word_of(member): member for member in members}
+    by_word |= {plain(word): member for word, member in zip(said, members, strict=True)}
 
     def read(text: str) -> Word:
         found = by_word.get(plain(text))
         if found is None:
-            raise _wrong(text, what, [chinese[word_of(member)] for member in members])
+            raise _wrong(text, what, said)
         return found
 
-    read.__doc__ = f"{what}：{'、'.join(chinese[word_of(member)] for member in members)}。"
+    read.__doc__ = f"{what}：{'、'.join(said)}。"
     return read
 
 
