@@ -23,6 +23,7 @@ TITLES = {
     "state": "States of a node",
     "supervised state": "States of a supervised node",
     "problem of SSH": "Problems of SSH",
+    "argument": "Arguments",
     "time": "Times",
 }
 

@@ -34,4 +34,4 @@ def _met(part: str, text: str) -> float:
         return 0.9
     if part in text:
         return 0.7
-    return 0.6 if difflib.get_close_matches(part, found, n=1, cutoff=ALIKE) else 0.0
+    return 0.35 if difflib.get_close_matches(part, found, n=1, cutoff=ALIKE) else 0.0

@@ -1,4 +1,4 @@
-"""What each word of a table means that is no keyword: faults, targets, states, problems and times."""
+"""What each word means that is no keyword: faults, targets, states, problems, arguments and times."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from sage_lab.faults.catalogue import catalogue
 from SageLibrary import times
 from SageLibrary.chinese.words import words
 from SageLibrary.keywords.connection import SshProblem
+from SageLibrary.reference.arguments import ARGUMENTS
 from SageLibrary.vocabulary import plain, word_of
 
 TARGETS = {
@@ -54,7 +55,7 @@ NODES = {
 
 @dataclass(frozen=True)
 class Value:
-    """One word for a table. ``kind`` is the set that it belongs to, ``chinese`` may be empty."""
+    """One word. ``kind`` is the set that it belongs to, ``chinese`` may be empty."""
 
     kind: str
     word: str
@@ -79,5 +80,6 @@ def values() -> list[Value]:
     ):
         for member, meaning in members.items():
             found.append(Value(name, word_of(member), meaning, translated.get(word_of(member), "")))
+    found += [Value("argument", name, said, chinese.arguments.get(name, "")) for name, said in ARGUMENTS.items()]
     found += [Value("time", example, "A length of time; a bare number is seconds.") for example in times.EXAMPLES]
     return found

@@ -13,6 +13,7 @@ from sage_cluster.node_health import Health
 from sage_lab.cli import commands
 from sage_lab.faults import FaultKind
 from SageLibrary.keywords.connection import SshProblem
+from SageLibrary.reference.arguments import ARGUMENTS
 from SageLibrary.reference.html import write_page
 from SageLibrary.reference.keywords import keywords
 from SageLibrary.reference.markdown import page
@@ -59,6 +60,12 @@ def test_every_value_has_a_meaning() -> None:
     expected = [word_of(one) for kind in (FaultKind, NodeState, Health, SshProblem) for one in kind]
     assert {*expected, *TARGETS} <= known
     assert all(one.meaning.endswith(".") for one in values())
+
+
+def test_every_argument_has_a_meaning_and_no_other_has() -> None:
+    named = {argument.split("=")[0].lstrip("*") for one in keywords() for argument in one.arguments}
+    assert named == set(ARGUMENTS), "say what it means in SageLibrary/reference/arguments.py"
+    assert list(ARGUMENTS) == sorted(ARGUMENTS)
 
 
 def test_libdocs_own_page_has_all_keywords_and_no_path(tmp_path: Path) -> None:
