@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import yaml
 from robot import running
 
 CHINESE = Path(__file__).parents[3] / "resources/zh-CN"
-WORDS = CHINESE / "words.yaml"
 
 
 @dataclass(frozen=True)
@@ -32,9 +32,9 @@ class Words:
 @cache
 def words() -> Words:
     """All of them."""
-    content = yaml.safe_load(WORDS.read_text(encoding="utf-8"))
-    content["keywords"] = {english: tuple(chinese) for english, chinese in content["keywords"].items()}
-    return Words(**{section.replace(" ", "_"): entries for section, entries in content.items()})
+    sections = {section.replace(" ", "_"): entries for section, entries in _read("words.yaml").items()}
+    keywords = {english: tuple(chinese) for english, chinese in _read("keywords.yaml").items()}
+    return Words(keywords=keywords, **sections)
 
 
 @cache
@@ -48,3 +48,7 @@ def words_of_resource(name: str) -> dict[str, str]:
         return {}
     keywords = running.ResourceFile.from_file_system(path).keywords
     return {next(call.name for call in keyword.body if call.type == "KEYWORD"): keyword.name for keyword in keywords}
+
+
+def _read(name: str) -> Any:  # noqa: ANN401 - what YAML makes of it
+    return yaml.safe_load((CHINESE / name).read_text(encoding="utf-8"))

@@ -25,7 +25,7 @@ from SageLibrary.vocabulary import word_of
 
 ROOT = Path(__file__).parents[3]
 RESOURCE = ROOT / "resources/zh-CN/cluster.resource"
-ADD = "add what is missing to resources/zh-CN/words.yaml"
+ADD = "add what is missing to resources/zh-CN/keywords.yaml or words.yaml"
 ENGLISH = LibraryDocumentation("SageLibrary").keywords
 PREFIXES = ("假定", "当", "那么", "并且", "但是", "Given", "When", "Then", "And", "But")
 
