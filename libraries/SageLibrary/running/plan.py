@@ -9,8 +9,9 @@ from pathlib import Path
 from robot.running import TestCase, TestSuite  # type: ignore[import-untyped]  # it has no type hints
 
 from sage_lab.faults import FaultKind
+from SageLibrary.node_name import is_node
 from SageLibrary.running.durations import Durations, expected
-from SageLibrary.target import NAME, WORDS
+from SageLibrary.target import WORDS
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,7 @@ def _planned(test: TestCase, durations: Durations) -> PlannedTest:
         suite,
         test.name,
         tuple(test.tags),
-        tuple(word for word in words if word in WORDS or NAME.fullmatch(word)),
+        tuple(word for word in words if word in WORDS or is_node(word)),
         tuple(word for word in words if word in faults),
         expected(durations, suite, test.name),
     )
