@@ -35,8 +35,8 @@ def code(text: str) -> list[str]:
 
 
 def links(text: str) -> list[str]:
-    """Where links and pictures lead."""
-    return re.findall(r"\]\(([^)]+)\)", text)
+    """Where links and pictures lead, but for the one to the other README."""
+    return [found for found in re.findall(r"\]\(([^)]+)\)", text) if not found.startswith("README")]
 
 
 @pytest.mark.parametrize("of", [headings, commands, code, links], ids=lambda of: of.__name__)
