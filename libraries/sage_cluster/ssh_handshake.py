@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import logging
 import socket
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 import paramiko
@@ -18,7 +19,7 @@ from sage_cluster.errors import (
     SshError,
     UnknownHostError,
 )
-from sage_cluster.host_keys import check_host_key, load_known_hosts, preferred_key_types
+from sage_cluster.host_keys import check_host_key, known_keys
 from sage_cluster.ssh_connection import BROKEN, SshConnection, Target
 
 KEEPALIVE_SECONDS = 5
@@ -27,20 +28,29 @@ logging.getLogger("paramiko").addHandler(logging.NullHandler())
 UNREACHABLE = {errno.EHOSTUNREACH, errno.ENETUNREACH, errno.ETIMEDOUT, errno.EHOSTDOWN}
 
 
-def open_connection(target: Target, settings: SshConfig) -> SshConnection:
+def open_connection(
+    target: Target, settings: SshConfig, turns: AbstractContextManager[object] | None = None
+) -> SshConnection:
     """Connect and log in once, within ``settings.connect_timeout`` seconds a step.
+
+    ``turns`` is entered for the handshake, once the host has answered: one that does not takes no turn from others.
 
     Raises the SshError that fits: UnknownHostError, ConnectionRefusedByHostError, ConnectTimeoutError,
     HostKeyUnknownError, HostKeyChangedError, AuthenticationError, ConnectionLostError.
     """
-    known_hosts = Path(settings.known_hosts).expanduser()
     sock = _connect(target, settings.connect_timeout)
+    with turns or nullcontext():
+        return SshConnection(target, _handshake(target, sock, settings))
+
+
+def _handshake(target: Target, sock: socket.socket, settings: SshConfig) -> paramiko.Transport:
+    known_hosts = Path(settings.known_hosts).expanduser()
     transport = paramiko.Transport(sock)
     try:
         transport.banner_timeout = settings.connect_timeout
         transport.auth_timeout = settings.connect_timeout
         transport.set_keepalive(KEEPALIVE_SECONDS)
-        known = preferred_key_types(load_known_hosts(known_hosts), str(target))
+        known = known_keys(known_hosts, str(target))
         options = transport.get_security_options()
         if known:
             options.key_types = [
@@ -65,7 +75,7 @@ def open_connection(target: Target, settings: SshConfig) -> SshConnection:
             where=str(target),
             fix="see whether sshd is overloaded there (MaxStartups in its log), then try again",
         ) from error
-    return SshConnection(target, transport)
+    return transport
 
 
 def _connect(target: Target, timeout: float) -> socket.socket:
