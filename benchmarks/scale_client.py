@@ -14,7 +14,7 @@ from sage_cluster import ClusterManager, ConfigManager
 from sage_cluster.supervisor import Supervisor
 
 LOOK_SECONDS = 0.02
-STEADY_SECONDS = 10.0
+STEADY_SECONDS = 5.0
 DEADLINE = 300.0
 
 

@@ -17,6 +17,8 @@ from benchmarks.simulation.server import USER, addresses
 from sage_cluster import ConfigManager
 
 END_SECONDS = 30.0
+PATIENCE = 60.0
+"""Seconds: all nodes share one process here, so one of them may answer late where a real one would not."""
 
 
 @contextmanager
@@ -48,9 +50,16 @@ def _configuration(directory: Path, workers: int, port: int) -> Path:
     head, *others = addresses(workers + 1)
     content = {
         "head": {"host": head, "ssh_port": port},
-        "ssh": {"user": USER, "key_path": str(directory / "key"), "known_hosts": str(directory / "known_hosts")},
-        "cluster": {"start_concurrency": 50},  # as ssh.max_connections; the default is for nodes that run Ray
-        "recovery": {"enabled": False},  # no supervisor by itself: it is measured alone
+        "ssh": {
+            "user": USER,
+            "key_path": str(directory / "key"),
+            "known_hosts": str(directory / "known_hosts"),
+            "connect_timeout": PATIENCE,
+        },
+        # As many at once as ssh.max_connections; the default is for nodes that run Ray.
+        "cluster": {"start_concurrency": 50, "answer_timeout": PATIENCE, "start_timeout": 600},
+        # No supervisor by itself: it is measured alone.
+        "recovery": {"enabled": False, "suspect_after": PATIENCE, "silent_after": 2 * PATIENCE},
         "workers_ssh_hosts": ",".join(f"{host}:{port}" for host in others),
     }
     path = directory / "config.yaml"

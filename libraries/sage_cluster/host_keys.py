@@ -32,7 +32,7 @@ def known_keys(path: Path, name: str) -> dict[str, paramiko.PKey]:
     lines = [*by_name.get(name, ()), *(line for stored, line in hashed if HostKeys.hash_host(name, stored) == stored)]
     keys: dict[str, paramiko.PKey] = {}
     for line in lines:
-        with suppress(paramiko.SSHException, paramiko.hostkeys.InvalidHostKey):
+        with suppress(ValueError, paramiko.SSHException, paramiko.hostkeys.InvalidHostKey):  # a damaged line
             entry = paramiko.hostkeys.HostKeyEntry.from_line(line)
             if entry is not None and entry.key is not None:
                 keys.setdefault(entry.key.get_name(), entry.key)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import logging
 import socket
+import time
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
@@ -123,9 +124,13 @@ def _log_in(target: Target, transport: paramiko.Transport, settings: SshConfig) 
             fix="set ssh.key_path in the configuration, or load a key into the SSH agent",
         )
     for key in keys:
+        began = time.monotonic()
         try:
             transport.auth_publickey(settings.user, key)
-        except paramiko.AuthenticationException:
+        except paramiko.AuthenticationException as error:
+            # paramiko says the same of a node that refused the key and of one that did not answer in time.
+            if time.monotonic() - began >= settings.connect_timeout:
+                raise _unanswered(str(target), f"the login had no answer in {settings.connect_timeout:g} s") from error
             continue
         if transport.is_authenticated():
             return
