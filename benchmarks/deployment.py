@@ -56,7 +56,7 @@ def measure_deployment(name: str, workers: int, repeat: int) -> dict[str, Any]:
 
 
 def _tree(directory: Path, version: int) -> Path:
-    """A package of FILES files that no compressor can shrink much; version 2 differs in one file. Its wheel is beside it."""
+    """A package of FILES files of random digits, and its wheel beside it; version 2 differs in one file."""
     package = directory / "tree" / "bench_payload"
     package.mkdir(parents=True)
     for number in range(FILES):

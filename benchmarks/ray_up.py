@@ -27,7 +27,7 @@ COMMAND_SECONDS = 300.0
 
 
 def measure_ray_up(name: str, workers: int, repeat: int) -> dict[str, Any]:
-    """Start until Ray calls all nodes ALIVE, and stop, ``repeat`` times by each; ways: "ray up start", "manager stop"."""
+    """Start until Ray calls all nodes ALIVE, and stop, ``repeat`` times by each; a way is such as "ray up start"."""
     samples: list[Sample] = []
     error = ""
     with measured_lab(name, workers) as lab, tempfile.TemporaryDirectory() as directory:

@@ -63,7 +63,6 @@ def _plan(kinds: Sequence[str], repeat: int, *, quick: bool, full: bool) -> Iter
         labs = [f"{LAB}-lab-{size}" for size in sizes]
         yield "lab", labs, ["lab", "--lab", f"{LAB}-lab", *(f"--workers={size}" for size in sizes), *times]
 
-
     for kind in ("ray-up", "deployment"):
         if kind in kinds:
             size, lab = QUICK_SIZES[0] if quick else PEER_SIZE, f"{LAB}-{kind}"

@@ -9,6 +9,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks import peers
 from benchmarks.fanout import NAMES
 from benchmarks.samples import Sample, failures, finished, median_seconds, ratios, valid
 from benchmarks.start import FLOOR, MANAGER, TODAY

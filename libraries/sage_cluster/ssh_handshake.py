@@ -24,6 +24,7 @@ from sage_cluster.host_keys import check_host_key, known_keys
 from sage_cluster.ssh_connection import BROKEN, SshConnection, Target
 
 KEEPALIVE_SECONDS = 5
+IDLE_SECONDS = 1.0
 # paramiko would print what becomes one of our errors anyway.
 logging.getLogger("paramiko").addHandler(logging.NullHandler())
 UNREACHABLE = {errno.EHOSTUNREACH, errno.ENETUNREACH, errno.ETIMEDOUT, errno.EHOSTDOWN}
@@ -47,6 +48,7 @@ def open_connection(
 def _handshake(target: Target, sock: socket.socket, settings: SshConfig) -> paramiko.Transport:
     known_hosts = Path(settings.known_hosts).expanduser()
     transport = paramiko.Transport(sock)
+    sock.settimeout(IDLE_SECONDS)  # after paramiko, which would have every idle connection wake up ten times a second
     try:
         transport.banner_timeout = settings.connect_timeout
         transport.auth_timeout = settings.connect_timeout
