@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import queue
 import threading
 import time
 from collections.abc import Callable
@@ -16,6 +15,7 @@ from sage_cluster.config_model import RecoveryConfig
 from sage_cluster.errors import ConfigError
 from sage_cluster.membership import Membership, Start
 from sage_cluster.node_health import REJOIN_SECONDS, Health, NodeRecord, Repair, Verdict, backoff, judge
+from sage_cluster.node_signals import NodeSignals, RaysView
 from sage_cluster.node_watcher import NodeWatcher
 from sage_cluster.operations import Operations
 from sage_cluster.ray_node import RayNode, RayNodes, head_node, worker_nodes
@@ -41,13 +41,13 @@ class Supervisor:
         self._nodes = RayNodes(self._pool)
         self._repairer = Repairer(config_manager, self._operations, self._membership)
         self._publish = publish
-        self._signals: queue.SimpleQueue[tuple[str, dict[str, Any]]] = queue.SimpleQueue()
+        self._signals = NodeSignals()
+        self._rays_view = RaysView()
         self._records: dict[str, NodeRecord] = {}
         self._watchers: dict[str, NodeWatcher] = {}
         self._executor = ThreadPoolExecutor(max_workers=REPAIRS_AT_ONCE, thread_name_prefix="repair")
         self._repairs: list[tuple[dict[str, Repair], Future[Outcome]]] = []
         self._starts: dict[str, Start] = {}
-        self._seen_by_ray: tuple[list[dict[str, Any]], dict[str, str]] = ([], {})
         self._unpublished = False
         self._refused = ""
         self._ended = threading.Event()
@@ -62,7 +62,7 @@ class Supervisor:
         settings = self._config_manager.load().recovery
         looked, judged, was_busy = 0.0, 0.0, False
         while not self._ended.is_set() and self._config_manager.path.exists():
-            ended = self._hear()
+            ended = self._signals.take_in(self._records, TICK_SECONDS)
             busy = self._somebody_operates()
             # An operation may have changed who is wanted: nothing is judged by what was true before it.
             if (was_busy and not busy) or time.monotonic() - looked >= CONFIG_SECONDS:
@@ -74,7 +74,7 @@ class Supervisor:
                 judged = time.monotonic()
                 self._judge(list(self._records.values()), settings)
             elif not busy and ended:
-                self._judge([self._records[name] for name in {*ended, *self._heads()}], settings)
+                self._judge([r for name in {*ended, *self._heads()} if (r := self._records.get(name))], settings)
             if self._unpublished:
                 self._publish_states()
         for watcher in self._watchers.values():
@@ -107,7 +107,7 @@ class Supervisor:
         for name, node in nodes.items():
             if name not in self._watchers:
                 self._records[name] = NodeRecord(name, node.role, time.monotonic())
-                self._watchers[name] = NodeWatcher(node, self._nodes, config.recovery.beat, self._signal)
+                self._watchers[name] = NodeWatcher(node, self._nodes, config.recovery.beat, self._signals.put)
                 self._watchers[name].start()
             elif wanted[name] != self._starts.get(name) and wanted[name].pid != os.getpid():
                 self._begin_anew(self._records[name])
@@ -121,23 +121,6 @@ class Supervisor:
             self._set_state(record, Health.SUSPECT, "a person started it again")
         self._unpublished = True
 
-    def _signal(self, name: str, heard: dict[str, Any]) -> None:
-        self._signals.put((name, heard))
-
-    def _hear(self) -> set[str]:
-        """Take in what is heard until the next tick, or until a process has ended; returns the nodes where one has."""
-        ended: set[str] = set()
-        until = time.monotonic() + TICK_SECONDS
-        try:
-            while (left := until - time.monotonic()) > 0:
-                name, heard = self._signals.get(timeout=0 if ended else left)
-                if name in self._records:
-                    self._records[name].take_in(heard, time.monotonic())
-                    ended |= {name} if "ended" in heard else set()
-        except queue.Empty:
-            pass
-        return ended
-
     def _somebody_operates(self) -> bool:
         """Whether a person's operation runs: what ends now, ends on purpose."""
         holder = self._operations.current()
@@ -147,7 +130,8 @@ class Supervisor:
         self._finish_repairs(settings)
         under_repair = {name for names, _ in self._repairs for name in names}
         now = time.monotonic()
-        ray = self._rays_view(now, settings)
+        head_record = next((self._records[name] for name in self._heads()), None)
+        ray = self._rays_view.of(head_record, now, settings)
         head_is_away = self._head_is_away()
         due: dict[str, Repair] = {}
         for record in records:
@@ -175,20 +159,6 @@ class Supervisor:
     def _heads(self) -> list[str]:
         """The head's name, if it is watched; it is the first in the configuration, so the first here nearly always."""
         return list(islice((record.name for record in self._records.values() if record.role == "head"), 1))
-
-    def _rays_view(self, now: float, settings: RecoveryConfig) -> dict[str, str] | None:
-        """Ray's states by node id. What a head said before it fell silent is no view any more."""
-        head = next((self._records[name] for name in self._heads()), None)
-        if head is None or head.beat is None or head.beat["nodes"] is None:
-            return None
-        if now - head.beat_at > settings.suspect_after:
-            return None
-        rows, states = self._seen_by_ray
-        if rows is not head.beat["nodes"]:
-            rows = head.beat["nodes"]
-            states = {row["node_id"]: row["state"] for row in rows}
-            self._seen_by_ray = rows, states
-        return states
 
     def _note(self, record: NodeRecord, verdict: Verdict, now: float, settings: RecoveryConfig) -> None:
         """Keep the verdict; a change of state is an event."""
