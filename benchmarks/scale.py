@@ -25,17 +25,23 @@ def measure_scale(sizes: list[int]) -> dict[str, Any]:
     """Each operation once on so many workers, in a process of its own.
 
     Answers ``rows``: ``operation``, ``workers`` and the figures of `scale_client.watched`, and ``faster``: what grew
-    faster than linearly from one size to the next, as texts.
+    faster than linearly from one size to the next, as texts; ``error`` names what could not be measured.
     """
     rows: list[dict[str, Any]] = []
+    errors = []
     for workers in sizes:
         with simulated_nodes(workers) as config:
             for operation in OPERATIONS:
                 before = CpuUsage.now(children=True)
-                rows.append({"operation": operation, "workers": workers, **_client(str(config.path), operation)})
+                try:
+                    measured = _client(str(config.path), operation)
+                except BenchmarkError as error:  # what else is measured stays
+                    errors.append(f"{operation}, {workers} workers: {error}")
+                    continue
+                rows.append({"operation": operation, "workers": workers, **measured})
                 rows[-1]["load"] = CpuUsage.now(children=True).others_since(before)
                 say(f"scale, {operation}, {workers} workers: {rows[-1]['seconds']:.2f} s, {rows[-1]['cpu']:.2f} CPU-s")
-    return {"sizes": sizes, "rows": rows, "faster": faster_than_linear(rows)}
+    return {"sizes": sizes, "rows": rows, "faster": faster_than_linear(rows), "error": "\n".join(errors)}
 
 
 def faster_than_linear(rows: list[dict[str, Any]]) -> list[str]:

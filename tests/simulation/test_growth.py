@@ -16,6 +16,7 @@ def test_nothing_grows_faster_than_the_number_of_nodes() -> None:
     done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS, check=False, cwd=ROOT)
     assert done.returncode == 0, done.stderr
     measured = json.loads(done.stdout)
+    assert measured["error"] == ""
     assert [(row["operation"], row["workers"]) for row in measured["rows"]] == [
         (operation, workers) for workers in (10, 100) for operation in ("start", "status", "supervise")
     ]
