@@ -52,7 +52,7 @@ unit:           ## Only the tests that need no machine
 	@.venv/bin/pytest tests/unit
 
 bench:          ## The benchmarks beside their peers; a table and results/benchmarks.json
-	@provision/controller/install.sh dev
+	@provision/controller/install.sh bench
 	@.venv/bin/python -m benchmarks
 
 docs:           ## Make the documents that come from the source: configuration reference, list of errors, keywords

@@ -11,7 +11,7 @@ from typing import Any
 import click
 from rich.console import Console
 
-from benchmarks import fanout, lab_commands, start, status, tables
+from benchmarks import deployment, fanout, lab_commands, ray_up, scale, scale_client, start, status, tables
 from benchmarks.errors import BenchmarkError
 from benchmarks.run import KINDS, run
 from sage_cluster import SageError
@@ -88,7 +88,7 @@ def fanout_command(lab: str, workers: int, repeat: int, quick: bool) -> None:
 
 @main.command("fanout-client")
 @click.argument("lab")
-@click.argument("client", type=click.Choice(fanout.NAMES))
+@click.argument("client", type=click.Choice((*fanout.NAMES, fanout.ANSIBLE)))
 @click.argument("kind", type=click.Choice(("fresh", "warm")))
 @click.argument("count", type=click.IntRange(min=1))
 def fanout_client_command(lab: str, client: str, kind: str, count: int) -> None:
@@ -103,6 +103,39 @@ def fanout_client_command(lab: str, client: str, kind: str, count: int) -> None:
 def lab_command(lab: str, workers: tuple[int, ...], repeat: int) -> None:
     """Bring labs up and down by the command."""
     _print(lab_commands.measure_lab(lab, list(workers), repeat))
+
+
+@main.command("deployment")
+@lab_option
+@workers_option
+@repeat_option
+def deployment_command(lab: str, workers: int, repeat: int) -> None:
+    """Deploy files by the manager and by rsync."""
+    _print(deployment.measure_deployment(lab, workers, repeat))
+
+
+@main.command("ray-up")
+@lab_option
+@workers_option
+@repeat_option
+def ray_up_command(lab: str, workers: int, repeat: int) -> None:
+    """Start and stop a cluster by the manager and by Ray's own launcher."""
+    _print(ray_up.measure_ray_up(lab, workers, repeat))
+
+
+@main.command("scale")
+@click.option("--workers", type=click.IntRange(min=1), multiple=True, help="10, 100 and 1000 when not given.")
+def scale_command(workers: tuple[int, ...]) -> None:
+    """Start, ask and supervise ever more simulated nodes. Needs neither root nor a lab."""
+    _print(scale.measure_scale(list(workers or scale.SIZES)))
+
+
+@main.command("scale-client")
+@click.argument("config", type=click.Path(path_type=Path, exists=True))
+@click.argument("operation", type=click.Choice(scale.OPERATIONS))
+def scale_client_command(config: Path, operation: str) -> None:
+    """Run one operation on simulated nodes that are there."""
+    _print(scale_client.run_client(config, operation))
 
 
 def _print(result: dict[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""`true` on many SSH connections at once: the managers' client beside asyncssh and parallel-ssh."""
+"""`true` on many SSH connections at once: the managers' client beside asyncssh, parallel-ssh and Ansible."""
 
 from __future__ import annotations
 
@@ -7,16 +7,20 @@ import subprocess
 import sys
 from dataclasses import replace
 from itertools import cycle, islice
+from pathlib import Path
 from typing import Any
 
 from benchmarks.cpu import await_quiet
 from benchmarks.errors import BenchmarkError
+from benchmarks.fanout_ansible import run_ansible
 from benchmarks.lab import say
 from benchmarks.samples import Sample, in_turn, measure
 from sage_cluster import ConfigManager
 from sage_lab import Lab, Topology
 
 NAMES = ("ours", "asyncssh", "parallel-ssh")
+ANSIBLE = "ansible"
+PLAYBOOK_PROGRAM = Path(sys.prefix) / "bin" / "ansible-playbook"
 CASES = (("fresh", 50), ("fresh", 200), ("warm", 50))
 QUICK_CASES = (("fresh", 50), ("warm", 50))
 CLIENT_SECONDS = 120.0
@@ -25,18 +29,20 @@ CLIENT_SECONDS = 120.0
 def measure_fanout(name: str, workers: int, repeat: int, cases: tuple[tuple[str, int], ...]) -> dict[str, Any]:
     """Run every client in every case ``repeat`` times, each in a process of its own; ways: "ours fresh 50"."""
     samples: list[Sample] = []
+    clients = (*NAMES, *([ANSIBLE] if PLAYBOOK_PROGRAM.exists() else []))
     lab = Lab.up(Topology.of(workers=workers), name=name, report=say)
     try:
         for number in range(repeat):
             for kind, count in cases:
                 await_quiet(lab.name)
-                for client in in_turn(NAMES, number):
+                for client in in_turn(clients, number):
                     samples.append(_client_process(lab, number, client, kind, count))
                     say(f"fan-out, round {number + 1}, {samples[-1].way}: {samples[-1].seconds:.3f} s")
     finally:
         lab.down()
     return {
         "nodes": workers,
+        "clients": clients,
         "cases": [f"{kind} {count}" for kind, count in cases],
         "samples": [sample.to_dict() for sample in samples],
     }
@@ -44,12 +50,14 @@ def measure_fanout(name: str, workers: int, repeat: int, cases: tuple[tuple[str,
 
 def run_client(lab_name: str, client: str, kind: str, count: int) -> dict[str, Any]:
     """Run one client in this process, on the nodes of a lab that is up. Answers wall and CPU seconds."""
-    from benchmarks.fanout_clients import CLIENTS  # noqa: PLC0415 - gevent comes with it, after the lab was entered
+    from benchmarks.fanout_clients import CLIENTS, CONCURRENCY  # noqa: PLC0415 - gevent comes with it, after the lab was entered
 
     lab = Lab.attach(lab_name)
     lab.enter()
     settings = ConfigManager(lab.config_path).load().ssh
     hosts = list(islice(cycle(node.name for node in lab.nodes if node.role == "worker"), count))
+    if client == ANSIBLE:
+        return run_ansible(PLAYBOOK_PROGRAM, settings, hosts, kind == "warm", CONCURRENCY)
     timing, codes = CLIENTS[client](settings, hosts, kind == "warm")
     if codes != [0] * count:
         raise BenchmarkError(f"exit statuses {codes}", where=client, fix="every connection must run its command")

@@ -13,10 +13,12 @@ from benchmarks.lab import say
 from benchmarks.machine import describe
 from sage_lab import sweep
 
-KINDS = ("start", "status", "fanout", "lab")
+KINDS = ("start", "status", "fanout", "lab", "ray-up", "deployment", "scale")
 SIZES, QUICK_SIZES = (1, 3, 6, 10), (1,)
 SIZES_OF_TODAY = (1, 3)
 MANY = 10
+PEER_SIZE = 3
+QUICK_SCALE = (10, 100)
 LAB_SIZES, QUICK_LAB_SIZES = (3, 10), (3,)
 LAB = "bench"
 MEASUREMENT_SECONDS = 3600.0
@@ -60,6 +62,13 @@ def _plan(kinds: Sequence[str], repeat: int, *, quick: bool, full: bool) -> Iter
         sizes = QUICK_LAB_SIZES if quick else LAB_SIZES
         labs = [f"{LAB}-lab-{size}" for size in sizes]
         yield "lab", labs, ["lab", "--lab", f"{LAB}-lab", *(f"--workers={size}" for size in sizes), *times]
+
+    for kind in ("ray-up", "deployment"):
+        if kind in kinds:
+            size, lab = QUICK_SIZES[0] if quick else PEER_SIZE, f"{LAB}-{kind}"
+            yield kind, [lab], [kind, "--lab", lab, "--workers", str(size), *times]
+    if "scale" in kinds:
+        yield "scale", [], ["scale", *([f"--workers={size}" for size in QUICK_SCALE] if quick else [])]
 
 
 def _measure(arguments: list[str]) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks import peers
 from benchmarks.fanout import NAMES
 from benchmarks.samples import Sample, failures, finished, median_seconds, ratios, valid
 from benchmarks.start import FLOOR, MANAGER, TODAY
@@ -19,7 +20,7 @@ AIM = 1.15
 
 def print_tables(results: dict[str, Any], console: Console, *, markdown: bool = False) -> None:
     """Print one table for each measurement that the results hold, and the errors of those that failed."""
-    for make in (_start, _status, _fanout, _lab):
+    for make in (_start, _status, _fanout, _lab, peers.ray_up, peers.deployments, peers.scale):
         table = make(results["measurements"])
         if table.row_count:
             table.box = box.MARKDOWN if markdown else box.SIMPLE_HEAD
@@ -78,7 +79,7 @@ def _fanout(measurements: dict[str, Any]) -> Table:
     for measured in _of(measurements, "fanout"):
         samples = _samples(measured)
         for case in measured["cases"]:
-            for name in NAMES:
+            for name in measured.get("clients", NAMES):
                 way = f"{name} {case}"
                 cpu = _median([s.client_cpu for s in valid(samples, way)], 2)
                 against = "" if name == NAMES[0] else _ratio(samples, way, f"{NAMES[0]} {case}")

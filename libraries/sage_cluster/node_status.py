@@ -29,19 +29,28 @@ def ask_all(nodes: RayNodes, config: Config) -> tuple[NodeStatus, tuple[NodeStat
     answers = fan_out([head, *workers], lambda node: probe_or_error(nodes, node), config.ssh.max_connections)
     view = answers[0][1]
     rows = [] if isinstance(view, SageError) else view.get("nodes", [])
-    return head_status(head, view), tuple(node_status(node, probe, rows) for node, probe in answers[1:]), rows
+    known = RayRows(rows)
+    return head_status(head, view), tuple(node_status(node, probe, known) for node, probe in answers[1:]), rows
+
+
+class RayRows:
+    """Ray's rows, found at once by node id, or by name those that are ALIVE: the first of each."""
+
+    def __init__(self, rows: Sequence[RayRow]) -> None:
+        self.by_id = {row["node_id"]: row for row in reversed(rows)}
+        self.alive_by_name = {row["node_name"]: row for row in reversed(rows) if row["state"] == "ALIVE"}
 
 
 def head_status(head: RayNode, probe: Probe | SageError) -> NodeStatus:
     """The head's status; its probe carries Ray's view too."""
     rows = [] if isinstance(probe, SageError) else probe.get("nodes", [])
-    return node_status(head, probe, rows)
+    return node_status(head, probe, RayRows(rows))
 
 
-def node_status(node: RayNode, probe: Probe | SageError, rows: Sequence[RayRow]) -> NodeStatus:
+def node_status(node: RayNode, probe: Probe | SageError, rows: RayRows) -> NodeStatus:
     """One node's status from its probe and Ray's rows. Ray's dead entries are kept apart by node id."""
     if isinstance(probe, SageError):
-        row = next((r for r in rows if r["node_name"] == node.name and r["state"] == "ALIVE"), None)
+        row = rows.alive_by_name.get(node.name)
         return NodeStatus(
             name=node.name,
             host=node.target.host,
@@ -54,7 +63,7 @@ def node_status(node: RayNode, probe: Probe | SageError, rows: Sequence[RayRow])
             problem=str(probe),
         )
     raylet = probe["raylet"] or {}
-    row = next((r for r in rows if r["node_id"] == raylet.get("node_id")), None)
+    row = rows.by_id.get(raylet.get("node_id"))
     ray_state = row["state"] if row else ""
     return NodeStatus(
         name=node.name,

@@ -16,7 +16,7 @@ from sage_cluster.ssh_connection import SshStream
 Signal = Callable[[str, dict[str, Any]], None]
 """Called with the node's name and what was heard: ``beat``, ``ended``, ``contact_error`` or ``sshd_refuses``."""
 
-READ_SECONDS = 0.2
+READ_SECONDS = 1.0  # at most; what comes is read at once
 RETRY_SECONDS = 1.0
 SSHD_SECONDS = 5.0  # each look is a line in the log of its sshd
 SSHD_AGAIN_SECONDS = 1.0  # an sshd that is only restarted listens again by then
@@ -72,7 +72,8 @@ class NodeWatcher(threading.Thread):
                 wishes, self._wishes = self._wishes, []
                 stream.send("".join(f"{wish}\n" for wish in wishes) or "ping\n")
                 pinged = now
-            for line in stream.lines(READ_SECONDS):
+            until_ping = max(0.0, pinged + self._beat_seconds - now)
+            for line in stream.lines(min(READ_SECONDS, until_ping)):
                 if line.startswith("{"):
                     self._signal(self._node.name, json.loads(line))
             if now - asked_sshd >= (SSHD_AGAIN_SECONDS if refused else SSHD_SECONDS):

@@ -6,6 +6,7 @@ The work is done there by `sage_cluster.node_program`; the answer comes back as 
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -162,7 +163,17 @@ def worker_node(config: Config, worker: Worker) -> RayNode:
 
     It is named by its host, with the port only where one host has several workers.
     """
-    twins = sum(1 for other in config.workers if other.host == worker.host)
+    return _worker_node(config, worker, sum(1 for other in config.workers if other.host == worker.host))
+
+
+def worker_nodes(config: Config) -> list[RayNode]:
+    """All workers, in the order of the configuration."""
+    twins = Counter(worker.host for worker in config.workers)
+    return [_worker_node(config, worker, twins[worker.host]) for worker in config.workers]
+
+
+def _worker_node(config: Config, worker: Worker, twins: int) -> RayNode:
+    """A worker on whose host so many workers are configured."""
     name = worker.host if twins < 2 else f"{worker.host}:{worker.port}"  # noqa: PLR2004
     settings, remote = config.worker, config.remote
     spec = {
@@ -179,11 +190,6 @@ def worker_node(config: Config, worker: Worker) -> RayNode:
         "bind_host": settings.bind_host or "",
     }
     return RayNode(name, "worker", Target(worker.host, worker.port), spec)
-
-
-def worker_nodes(config: Config) -> list[RayNode]:
-    """All workers, in the order of the configuration."""
-    return [worker_node(config, worker) for worker in config.workers]
 
 
 def _shared(config: Config) -> dict[str, Any]:

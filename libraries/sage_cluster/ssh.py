@@ -17,6 +17,8 @@ from sage_cluster.ssh_handshake import open_connection
 
 BACKOFF_SECONDS = 0.2
 BACKOFF_LIMIT_SECONDS = 3.0
+HANDSHAKES_AT_ONCE = 50
+"""They share one processor: a thousand at once would all be late for their deadlines."""
 
 Node = TypeVar("Node")
 Answer = TypeVar("Answer")
@@ -33,6 +35,7 @@ class SshPool:
         self._connections: dict[Target, SshConnection] = {}
         self._locks: dict[Target, threading.Lock] = {}
         self._guard = threading.Lock()
+        self._handshakes = threading.BoundedSemaphore(HANDSHAKES_AT_ONCE)
 
     def run(
         self,
@@ -70,7 +73,7 @@ class SshPool:
                 wait=wait_exponential_jitter(multiplier=BACKOFF_SECONDS, max=BACKOFF_LIMIT_SECONDS),
                 reraise=True,
             )
-            connection = retrying(open_connection, target, settings)
+            connection = retrying(open_connection, target, settings, self._handshakes)
             self._connections[target] = connection
             return connection
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import select
 import shlex
+import socket
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -72,6 +73,8 @@ class SshConnection:
 
     def close(self) -> None:
         """Close it; running commands fail with ConnectionLostError."""
+        with contextlib.suppress(OSError):  # its thread notices this at once, a close only when it wakes up
+            self._transport.sock.shutdown(socket.SHUT_RDWR)
         self._transport.close()
 
     def run(

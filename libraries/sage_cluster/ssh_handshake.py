@@ -5,6 +5,8 @@ from __future__ import annotations
 import errno
 import logging
 import socket
+import time
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 import paramiko
@@ -18,29 +20,40 @@ from sage_cluster.errors import (
     SshError,
     UnknownHostError,
 )
-from sage_cluster.host_keys import check_host_key, load_known_hosts, preferred_key_types
+from sage_cluster.host_keys import check_host_key, known_keys
 from sage_cluster.ssh_connection import BROKEN, SshConnection, Target
 
 KEEPALIVE_SECONDS = 5
+IDLE_SECONDS = 1.0
 # paramiko would print what becomes one of our errors anyway.
 logging.getLogger("paramiko").addHandler(logging.NullHandler())
 UNREACHABLE = {errno.EHOSTUNREACH, errno.ENETUNREACH, errno.ETIMEDOUT, errno.EHOSTDOWN}
 
 
-def open_connection(target: Target, settings: SshConfig) -> SshConnection:
+def open_connection(
+    target: Target, settings: SshConfig, turns: AbstractContextManager[object] | None = None
+) -> SshConnection:
     """Connect and log in once, within ``settings.connect_timeout`` seconds a step.
+
+    ``turns`` is entered for the handshake, once the host has answered: one that does not takes no turn from others.
 
     Raises the SshError that fits: UnknownHostError, ConnectionRefusedByHostError, ConnectTimeoutError,
     HostKeyUnknownError, HostKeyChangedError, AuthenticationError, ConnectionLostError.
     """
-    known_hosts = Path(settings.known_hosts).expanduser()
     sock = _connect(target, settings.connect_timeout)
+    with turns or nullcontext():
+        return SshConnection(target, _handshake(target, sock, settings))
+
+
+def _handshake(target: Target, sock: socket.socket, settings: SshConfig) -> paramiko.Transport:
+    known_hosts = Path(settings.known_hosts).expanduser()
     transport = paramiko.Transport(sock)
+    sock.settimeout(IDLE_SECONDS)  # after paramiko, which would have every idle connection wake up ten times a second
     try:
         transport.banner_timeout = settings.connect_timeout
         transport.auth_timeout = settings.connect_timeout
         transport.set_keepalive(KEEPALIVE_SECONDS)
-        known = preferred_key_types(load_known_hosts(known_hosts), str(target))
+        known = known_keys(known_hosts, str(target))
         options = transport.get_security_options()
         if known:
             options.key_types = [
@@ -65,7 +78,7 @@ def open_connection(target: Target, settings: SshConfig) -> SshConnection:
             where=str(target),
             fix="see whether sshd is overloaded there (MaxStartups in its log), then try again",
         ) from error
-    return SshConnection(target, transport)
+    return transport
 
 
 def _connect(target: Target, timeout: float) -> socket.socket:
@@ -113,9 +126,13 @@ def _log_in(target: Target, transport: paramiko.Transport, settings: SshConfig) 
             fix="set ssh.key_path in the configuration, or load a key into the SSH agent",
         )
     for key in keys:
+        began = time.monotonic()
         try:
             transport.auth_publickey(settings.user, key)
-        except paramiko.AuthenticationException:
+        except paramiko.AuthenticationException as error:
+            # paramiko says the same of a node that refused the key and of one that did not answer in time.
+            if time.monotonic() - began >= settings.connect_timeout:
+                raise _unanswered(str(target), f"the login had no answer in {settings.connect_timeout:g} s") from error
             continue
         if transport.is_authenticated():
             return

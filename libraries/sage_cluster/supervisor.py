@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-import queue
 import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import islice
 from typing import Any
 
 from sage_cluster.config_manager import ConfigManager
@@ -15,6 +15,7 @@ from sage_cluster.config_model import RecoveryConfig
 from sage_cluster.errors import ConfigError
 from sage_cluster.membership import Membership, Start
 from sage_cluster.node_health import REJOIN_SECONDS, Health, NodeRecord, Repair, Verdict, backoff, judge
+from sage_cluster.node_signals import NodeSignals, RaysView
 from sage_cluster.node_watcher import NodeWatcher
 from sage_cluster.operations import Operations
 from sage_cluster.ray_node import RayNode, RayNodes, head_node, worker_nodes
@@ -40,12 +41,14 @@ class Supervisor:
         self._nodes = RayNodes(self._pool)
         self._repairer = Repairer(config_manager, self._operations, self._membership)
         self._publish = publish
-        self._signals: queue.SimpleQueue[tuple[str, dict[str, Any]]] = queue.SimpleQueue()
+        self._signals = NodeSignals()
+        self._rays_view = RaysView()
         self._records: dict[str, NodeRecord] = {}
         self._watchers: dict[str, NodeWatcher] = {}
         self._executor = ThreadPoolExecutor(max_workers=REPAIRS_AT_ONCE, thread_name_prefix="repair")
         self._repairs: list[tuple[dict[str, Repair], Future[Outcome]]] = []
         self._starts: dict[str, Start] = {}
+        self._unpublished = False
         self._refused = ""
         self._ended = threading.Event()
 
@@ -57,17 +60,23 @@ class Supervisor:
         """Supervise until `stop`, or until the configuration is gone."""
         self._operations.record("supervisor started")
         settings = self._config_manager.load().recovery
-        looked, was_busy = 0.0, False
+        looked, judged, was_busy = 0.0, 0.0, False
         while not self._ended.is_set() and self._config_manager.path.exists():
-            self._hear()
+            ended = self._signals.take_in(self._records, TICK_SECONDS)
             busy = self._somebody_operates()
             # An operation may have changed who is wanted: nothing is judged by what was true before it.
             if (was_busy and not busy) or time.monotonic() - looked >= CONFIG_SECONDS:
                 looked = time.monotonic()
                 settings = self._look(settings)
             was_busy = busy
-            if not busy:
-                self._judge_all(settings)
+            # The end of a process is judged at once, but not all nodes each time: that would be their number squared.
+            if not busy and time.monotonic() - judged >= TICK_SECONDS:
+                judged = time.monotonic()
+                self._judge(list(self._records.values()), settings)
+            elif not busy and ended:
+                self._judge([r for name in {*ended, *self._heads()} if (r := self._records.get(name))], settings)
+            if self._unpublished:
+                self._publish_states()
         for watcher in self._watchers.values():
             watcher.stop()
         self._executor.shutdown(wait=True, cancel_futures=True)
@@ -94,11 +103,11 @@ class Supervisor:
             del self._records[name]
             self._operations.record("let go", node=name)
         if gone:
-            self._publish_states()
+            self._unpublished = True
         for name, node in nodes.items():
             if name not in self._watchers:
                 self._records[name] = NodeRecord(name, node.role, time.monotonic())
-                self._watchers[name] = NodeWatcher(node, self._nodes, config.recovery.beat, self._signal)
+                self._watchers[name] = NodeWatcher(node, self._nodes, config.recovery.beat, self._signals.put)
                 self._watchers[name].start()
             elif wanted[name] != self._starts.get(name) and wanted[name].pid != os.getpid():
                 self._begin_anew(self._records[name])
@@ -110,35 +119,22 @@ class Supervisor:
         record.begin_anew(time.monotonic())
         if record.state is Health.QUARANTINED:
             self._set_state(record, Health.SUSPECT, "a person started it again")
-        self._publish_states()
-
-    def _signal(self, name: str, heard: dict[str, Any]) -> None:
-        self._signals.put((name, heard))
-
-    def _hear(self) -> None:
-        """Take in what was heard; wait a moment for the first of it."""
-        try:
-            name, heard = self._signals.get(timeout=TICK_SECONDS)
-            while True:
-                if name in self._records:
-                    self._records[name].take_in(heard, time.monotonic())
-                name, heard = self._signals.get_nowait()
-        except queue.Empty:
-            return
+        self._unpublished = True
 
     def _somebody_operates(self) -> bool:
         """Whether a person's operation runs: what ends now, ends on purpose."""
         holder = self._operations.current()
         return holder is not None and holder["pid"] != os.getpid()
 
-    def _judge_all(self, settings: RecoveryConfig) -> None:
+    def _judge(self, records: list[NodeRecord], settings: RecoveryConfig) -> None:
         self._finish_repairs(settings)
         under_repair = {name for names, _ in self._repairs for name in names}
         now = time.monotonic()
-        ray = self._rays_view(now, settings)
+        head_record = next((self._records[name] for name in self._heads()), None)
+        ray = self._rays_view.of(head_record, now, settings)
         head_is_away = self._head_is_away()
         due: dict[str, Repair] = {}
-        for record in self._records.values():
+        for record in records:
             if record.name in under_repair or record.is_new(now, settings):
                 continue
             if head_is_away and settings.keep_workers and record.role == "worker":
@@ -158,16 +154,11 @@ class Supervisor:
     def _head_is_away(self) -> bool:
         """Whether the head is known not to work. A worker cannot start without it, so each has to wait for it."""
         away = (Health.LOST, Health.RECOVERING, Health.QUARANTINED)
-        return any(record.role == "head" and record.state in away for record in self._records.values())
+        return any(self._records[name].state in away for name in self._heads())
 
-    def _rays_view(self, now: float, settings: RecoveryConfig) -> dict[str, str] | None:
-        """Ray's states by node id. What a head said before it fell silent is no view any more."""
-        head = next((r for r in self._records.values() if r.role == "head"), None)
-        if head is None or head.beat is None or head.beat["nodes"] is None:
-            return None
-        if now - head.beat_at > settings.suspect_after:
-            return None
-        return {row["node_id"]: row["state"] for row in head.beat["nodes"]}
+    def _heads(self) -> list[str]:
+        """The head's name, if it is watched; it is the first in the configuration, so the first here nearly always."""
+        return list(islice((record.name for record in self._records.values() if record.role == "head"), 1))
 
     def _note(self, record: NodeRecord, verdict: Verdict, now: float, settings: RecoveryConfig) -> None:
         """Keep the verdict; a change of state is an event."""
@@ -188,9 +179,11 @@ class Supervisor:
         if not changed:
             return
         self._operations.record("observed", node=record.name, state=state.value, reason=reason)
-        self._publish_states()
+        self._unpublished = True
 
     def _publish_states(self) -> None:
+        """Once for all changes of a turn: each tells of all nodes."""
+        self._unpublished = False
         known = [r for r in self._records.values() if r.state]
         self._publish({r.name: {"state": r.state, "reason": r.reason, "tried": r.tried} for r in known})
 

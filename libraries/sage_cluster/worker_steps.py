@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from sage_cluster.config_manager import ConfigManager
 from sage_cluster.errors import NodeError, SageError
 from sage_cluster.model import NodeResult
-from sage_cluster.node_status import node_status, probe_or_error
+from sage_cluster.node_status import RayRows, node_status, probe_or_error
 from sage_cluster.node_work import on_all, start_with_retry
 from sage_cluster.operations import Operations
 from sage_cluster.progress import Report
@@ -62,7 +62,8 @@ class WorkerSteps:
         wanted = tuple(result.details["node_id"] for result in results if result.success)
         timeout = config.cluster.answer_timeout
         rows = self._nodes.ray_view(head, address=head_raylet["address"], await_alive=wanted, timeout=timeout)
-        return tuple(_joined(result, rows) for result in results)
+        by_id = {row["node_id"]: row for row in rows}
+        return tuple(_joined(result, by_id) for result in results)
 
     def stop(self, nodes: Sequence[RayNode], force: bool) -> tuple[NodeResult, ...]:
         """Stop the workers; by ``force`` without asking first."""
@@ -84,7 +85,7 @@ class WorkerSteps:
         view = probe_or_error(self._nodes, head)
         rows = [] if isinstance(view, SageError) else view.get("nodes", [])
         probe = probe_or_error(self._nodes, node)
-        status = node_status(node, probe, rows)
+        status = node_status(node, probe, RayRows(rows))
         if isinstance(probe, SageError):
             if status.ray_state == "ALIVE" or not configured:
                 raise probe
@@ -105,11 +106,11 @@ class WorkerSteps:
         return {"drained": drained, **self._nodes.stop(node, grace=config.cluster.stop_timeout)}
 
 
-def _joined(result: NodeResult, rows: Sequence[dict[str, Any]]) -> NodeResult:
-    """The result of a start, failed after all when Ray does not call the node ALIVE."""
+def _joined(result: NodeResult, rows: Mapping[str, dict[str, Any]]) -> NodeResult:
+    """The result of a start, failed after all when Ray does not call the node ALIVE; ``rows`` by node id."""
     if not result.success:
         return result
-    row = next((r for r in rows if r["node_id"] == result.details["node_id"]), None)
+    row = rows.get(result.details["node_id"])
     if row and row["state"] == "ALIVE":
         return result
     said = f"{row['state']}: {row['state_message']}" if row else "nothing"

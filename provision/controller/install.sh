@@ -1,10 +1,12 @@
 #!/usr/bin/env bash
 # Install what the controller lacks: operating-system packages by apt, the Python environment in .venv.
-# usage: provision/controller/install.sh [dev|vm]      dev: with what tests need; vm: with Vagrant, libvirt and QEMU too
+# usage: provision/controller/install.sh [dev|bench|vm]
+# dev: with what tests need; bench: with the benchmarks' peers too; vm: with Vagrant, libvirt and QEMU too
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 extra="${1:-}"
 [[ "$extra" == vm ]] && vm=yes extra=""
+[[ "$extra" == bench ]] && extra="dev,bench"
 
 say() { printf '%6s s  %s\n' "$SECONDS" "$*"; }
 
@@ -12,6 +14,7 @@ declare -A package_of=(
     [runc]=runc [sshd]=openssh-server [ssh]=openssh-client [ip]=iproute2 [nft]=nftables [tini]=tini
     [nsenter]=util-linux [ping]=iputils-ping
 )
+[[ "$extra" == *bench ]] && package_of[rsync]=rsync
 missing=()
 for program in "${!package_of[@]}"; do
     PATH="$PATH:/usr/sbin:/sbin" command -v "$program" >/dev/null || missing+=("${package_of[$program]}")
@@ -46,7 +49,8 @@ fi
 
 wanted="$(sha256sum pyproject.toml | cut -d ' ' -f 1) ${extra:-run}"
 have="$(cat .venv/installed 2>/dev/null || true)"
-if [[ "$have" != "$wanted" && "$have" != "${wanted% *} dev" ]]; then
+# What has more than is wanted will do.
+if [[ "$have" != "$wanted" && "$have" != "${wanted% *} dev,bench" && ("$have" != "${wanted% *} dev" || "$extra" == *bench) ]]; then
     say "making the Python environment .venv (${extra:-run time}); this downloads Ray once"
     [[ -x .venv/bin/python ]] || python3 -m venv .venv
     .venv/bin/python -m pip install --quiet --disable-pip-version-check -e ".${extra:+[$extra]}" \

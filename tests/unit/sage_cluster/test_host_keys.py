@@ -11,7 +11,7 @@ import paramiko
 import pytest
 
 from sage_cluster.errors import HostKeyChangedError, HostKeyUnknownError
-from sage_cluster.host_keys import check_host_key, known_name, load_known_hosts, preferred_key_types
+from sage_cluster.host_keys import check_host_key, known_keys, known_name
 from sage_cluster.ssh_connection import Target
 
 
@@ -100,11 +100,29 @@ def test_known_types_are_asked_for(tmp_path: Path, keys: list[paramiko.PKey], ot
     for key in (keys[0], other_type):
         with known.open("a") as file:
             file.write(f"node,10.0.0.1 {key.get_name()} {key.get_base64()}\n")
-    loaded = load_known_hosts(known)
     for name in ("node", "10.0.0.1"):
-        assert set(preferred_key_types(loaded, name)) == {keys[0].get_name(), "ssh-ed25519"}
-    assert preferred_key_types(loaded, "stranger") == []
-    assert preferred_key_types(load_known_hosts(tmp_path / "none"), "node") == []
+        assert set(known_keys(known, name)) == {keys[0].get_name(), "ssh-ed25519"}
+    assert known_keys(known, "stranger") == {}
+    assert known_keys(tmp_path / "none", "node") == {}
+
+
+def test_hashed_names_are_found_and_other_lines_do_no_harm(tmp_path: Path, keys: list[paramiko.PKey]) -> None:
+    known = tmp_path / "known_hosts"
+    line = f"{keys[0].get_name()} {keys[0].get_base64()}"
+    known.write_text(f"node {line}\nold {line}\n")
+    subprocess.run(["ssh-keygen", "-q", "-H", "-f", str(known)], check=True, capture_output=True)
+    assert "node" not in known.read_text()
+    known.write_text(f"# a comment\n\n@revoked node {line}\nnode\nnode ssh-rsa no-base64!\n{known.read_text()}")
+    for name in ("node", "old"):
+        assert known_keys(known, name) == {keys[0].get_name(): keys[0]}
+    assert known_keys(known, "stranger") == {}
+
+
+def test_a_changed_file_is_read_again(tmp_path: Path, keys: list[paramiko.PKey]) -> None:
+    known = tmp_path / "known_hosts"
+    for key in keys:
+        known.write_text(f"node {key.get_name()} {key.get_base64()}\n")
+        assert known_keys(known, "node") == {key.get_name(): key}
 
 
 def test_a_file_without_a_last_newline_is_not_spoiled(tmp_path: Path, keys: list[paramiko.PKey]) -> None:
@@ -125,4 +143,5 @@ def test_many_first_contacts_at_once_lose_none(tmp_path: Path, keys: list[parami
         thread.start()
     for thread in threads:
         thread.join()
-    assert sorted(load_known_hosts(known).keys()) == sorted(f"n{number}" for number in range(20))
+    for number in range(20):
+        assert known_keys(known, f"n{number}") == {keys[0].get_name(): keys[0]}

@@ -9,7 +9,7 @@ import pytest
 
 from sage_cluster.errors import NodeError, SageError
 from sage_cluster.model import ClusterStatus, NodeResult, NodeState, NodeStatus, OperationResult
-from sage_cluster.node_status import head_status, node_status, strangers
+from sage_cluster.node_status import RayRows, head_status, node_status, strangers
 from sage_cluster.ray_node import RayNode
 from sage_cluster.ssh_connection import Target
 
@@ -65,11 +65,11 @@ def row(node_id: str, state: str = "ALIVE", name: str = "n") -> dict[str, Any]:
     ],
 )
 def test_the_state(role: str, seen: dict[str, Any] | SageError, rows: list[dict[str, Any]], state: NodeState) -> None:
-    assert node_status(node(role), seen, rows).state is state
+    assert node_status(node(role), seen, RayRows(rows)).state is state
 
 
 def test_a_status_carries_what_both_said() -> None:
-    status = node_status(node(), probe(RAYLET), [row("abc")])
+    status = node_status(node(), probe(RAYLET), RayRows([row("abc")]))
     assert status == NodeStatus(
         name="n",
         host="n",
@@ -89,7 +89,7 @@ def test_a_status_carries_what_both_said() -> None:
 
 
 def test_a_cut_off_node_is_known_by_what_ray_last_knew() -> None:
-    status = node_status(node(), NO_ANSWER, [row("abc")])
+    status = node_status(node(), NO_ANSWER, RayRows([row("abc")]))
     assert (status.node_id, status.address, status.ray_state) == ("abc", "10.0.0.7", "ALIVE")
     assert status.problem == "n: no answer within 10 s"
 
@@ -103,13 +103,13 @@ def test_the_heads_own_probe_carries_rays_view() -> None:
 
 def test_strangers_are_alive_and_none_of_ours() -> None:
     rows = [row("abc"), row("x", name="intruder"), row("y", name=""), row("z", "DEAD", "gone")]
-    assert strangers(rows, [node_status(node(), probe(RAYLET), rows)]) == ("intruder", "10.0.0.7")
+    assert strangers(rows, [node_status(node(), probe(RAYLET), RayRows(rows))]) == ("intruder", "10.0.0.7")
 
 
 def test_a_raylet_that_died_under_a_configured_name_is_no_stranger() -> None:
     """Ray has not noticed its death yet, and calls both ALIVE."""
     rows = [row("old"), row("abc"), row("x", name="intruder")]
-    assert strangers(rows, [node_status(node(), probe(RAYLET), rows)]) == ("intruder",)
+    assert strangers(rows, [node_status(node(), probe(RAYLET), RayRows(rows))]) == ("intruder",)
 
 
 def cluster(head: NodeState, *workers: NodeState) -> ClusterStatus:
