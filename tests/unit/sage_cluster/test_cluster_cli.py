@@ -18,7 +18,9 @@ OPERATIONS = [
     ["stop"],
     ["stop", "--force"],
     ["restart"],
+    ["restart", "--rolling"],
     ["scale", "add", "127.0.0.1"],
+    ["scale", "add", "127.0.0.1:2", "127.0.0.1:3"],
     ["scale", "remove", "127.0.0.1"],
     ["head", "start"],
     ["head", "stop"],
@@ -135,7 +137,7 @@ def test_a_file_in_the_way_of_the_configurations_directory_is_told(arguments: li
     check_told_as_text(call("--config", tmp_path / "file/config.yaml", *arguments))
 
 
-@pytest.mark.parametrize("address", ["a b", "a:99999", "a:port", "::1:22"])
+@pytest.mark.parametrize("address", ["a b", "a:99999", "a:port", "::1:22", "a:22,a:22"])
 def test_a_wrong_address_is_told(address: str, config: Path) -> None:
     result = call("--config", config, "scale", "add", address)
     check_told_as_text(result)
