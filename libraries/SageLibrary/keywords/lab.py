@@ -27,8 +27,9 @@ class LabKeywords(Component):
     def bring_the_lab_up(self, workers: int = 2) -> None:
         """Bring up a head, so many workers and the spare ``new-worker``, unless they are up already.
 
-        The environment variable SAGE_LAB_TOPOLOGY names a file that says how many nodes there are instead. The environment variable SAGE_LAB_PROVIDER names another kind of machine than containers, and
-        SAGE_LAB_INVENTORY, for ``static``, the file of machines that exist.
+        The environment variable SAGE_LAB_TOPOLOGY names a file that says how many nodes there are instead;
+        SAGE_LAB_PROVIDER names another kind of machine than containers, and SAGE_LAB_INVENTORY, for ``static``, the
+        file of machines that exist.
 
         Suites may nest: the lab goes when the outermost one calls `Leave The Lab`.
         """
