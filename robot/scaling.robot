@@ -66,8 +66,21 @@ One That Cannot Join Holds Up No Other
     And The Configured Workers Should Be    @{WORKERS}
     And Node Should Be    worker-1    running
 
-A Dead Worker Is Removed
-    When Inject Fault    power cut    worker-2
+A Worker Whose Ray Died Is Removed
+    When Simulate Failure    worker-2
+    And Scale The Cluster    remove    worker-2
+    Then The Operation Should Succeed
+    And The Configured Workers Should Be    worker-1
+    And Node Should Be Clean    worker-2
+
+A Worker Without Power Is Removed When Ray Has Given It Up
+    [Documentation]    Before that its raylet may be alive beyond a cut: whoever removed it now could not stop it.
+    [Tags]    slow
+    Given Inject Fault    power cut    worker-2
+    And Scale The Cluster    remove    worker-2
+    And The Operation Should Fail    worker-2    no answer
+    And The Configured Workers Should Be    @{WORKERS}
+    When Node Should Be    worker-2    unreachable    within=2 minutes
     And Scale The Cluster    remove    worker-2
     Then The Operation Should Succeed
     And The Configured Workers Should Be    worker-1
