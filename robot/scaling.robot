@@ -1,5 +1,5 @@
 *** Settings ***
-Documentation     Workers join and leave while the cluster runs: one, several, busy ones, dead ones, and those that cannot.
+Documentation     Workers join and leave a running cluster: one, several, busy ones, dead ones, and those that cannot.
 ...               On a lab of ten workers (make scaling) all ten go up, restart one after another, and go down.
 
 Resource          ../resources/cluster.resource
@@ -8,7 +8,7 @@ Suite Setup       Bring The Lab Up For Scaling
 Suite Teardown    Leave The Lab With A Timeline
 Test Setup        Only Two Workers Run
 Test Teardown     End The Story
-Test Timeout      ${{ 4 * $PACE }} minutes
+Test Timeout      4 minutes
 
 Test Tags         scaling
 
@@ -102,7 +102,7 @@ One That Is Not There Cannot Leave
     no-such-node    no-such-node    does not resolve
 
 One That Cannot Join Stays Out
-    [Documentation]    What is wrong with the new worker, and what the error says. The cluster and its file stay as they were.
+    [Documentation]    What is wrong with the new worker, and what the error says. Nothing else changes.
     [Template]    Adding Should Be Refused
     # FAULT    WORDS OF THE ERROR
     unplugged    no answer
@@ -150,7 +150,7 @@ Ten Workers Come Up Together
 
 Ten Workers Restart One After Another And The Job Is Unharmed
     [Tags]    ten-workers    slow
-    [Timeout]    ${{ 10 * $PACE }} minutes
+    [Timeout]    10 minutes
     [Setup]    Only These Run    @{TEN WORKERS}
     Given Job Begins    rounds_until_told.py
     ${before}=    The Session
@@ -190,7 +190,7 @@ Only Two Workers Run
 Only These Run
     [Documentation]    Whatever happened before: the head and these workers run, and no other node of the lab does.
     [Arguments]    @{workers}
-    VAR    ${count}    ${{ len($workers) }}
+    ${count}=    Get Length    ${workers}
     The Lab Has Workers    ${count}
     Only These Keep Running    @{workers}
     The Cluster Is Running

@@ -79,7 +79,7 @@ class ScalingKeywords(Component):
         port = int(self.stage.cluster.config.get("head.dashboard_port"))
         names = {self.stage.lab.node(worker).cluster_address: worker for worker in workers}
         address = self.stage.lab.node("head").control_address
-        deadline = time.monotonic() + self.patience(within).total_seconds()
+        deadline = time.monotonic() + within.total_seconds()
         seen: list[set[str]] = []
         while self.stage.operations.current():
             if time.monotonic() >= deadline:
