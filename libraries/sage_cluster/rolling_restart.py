@@ -15,6 +15,9 @@ from sage_cluster.progress import Report
 from sage_cluster.ray_node import RayNode, RayNodes, head_node
 from sage_cluster.worker_steps import WorkerSteps
 
+WAITING = "waiting"
+"""The phase of a worker whose turn did not come: it was not touched."""
+
 
 class RollingRestart:
     """The restart of some workers, in which at most one is away at a time."""
@@ -37,7 +40,7 @@ class RollingRestart:
         try:
             alive = {row["node_name"] for row in self._view()[1]}
         except SageError as error:
-            return tuple(NodeResult(node.name, False, "waiting", error=str(error)) for node in chosen)
+            return tuple(NodeResult(node.name, False, WAITING, error=str(error)) for node in chosen)
         results: dict[str, NodeResult] = {}
         held_up = ""
         for node in sorted(chosen, key=lambda one: one.name in alive):
@@ -95,4 +98,4 @@ class RollingRestart:
 
 def _left_alone(node: RayNode, missing: str) -> NodeResult:
     error = f"{node.name}: not restarted, because {missing} is away\n  -> start what is away, then restart again"
-    return NodeResult(node.name, False, "waiting", error=error)
+    return NodeResult(node.name, False, WAITING, error=error)

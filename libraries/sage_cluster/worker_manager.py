@@ -15,7 +15,7 @@ from sage_cluster.node_work import on_all
 from sage_cluster.operations import Operations
 from sage_cluster.progress import Report, log_progress
 from sage_cluster.ray_node import RayNode, RayNodes, worker_node, worker_nodes
-from sage_cluster.rolling_restart import RollingRestart
+from sage_cluster.rolling_restart import WAITING, RollingRestart
 from sage_cluster.ssh import SshPool
 from sage_cluster.ssh_connection import CommandResult, Target
 from sage_cluster.worker_steps import WorkerSteps
@@ -75,10 +75,9 @@ class WorkerManager:
         """
 
         def roll(nodes: Sequence[RayNode]) -> tuple[NodeResult, ...]:
-            self._membership.want(node.name for node in nodes)
-            needed = self._membership.wanted() & set(self.list_workers())
-            results = self._rolling.run(nodes, needed)
-            self._membership.want(node.name for node in nodes)  # the supervisor takes them for newly started
+            wanted = self._membership.wanted() | {node.name for node in nodes}
+            results = self._rolling.run(nodes, wanted & set(self.list_workers()))
+            self._membership.want(result.name for result in results if result.phase != WAITING)
             return results
 
         def restart(nodes: Sequence[RayNode]) -> tuple[NodeResult, ...]:
