@@ -168,7 +168,7 @@ def doctor_command(workers: int | None, topology: Path | None, as_json: bool) ->
       sage-lab doctor --topology resources/topologies/ten-workers.yaml
     """
     if topology is not None and workers is not None:
-        raise click.UsageError("--topology already says how many workers there are")
+        raise click.UsageError("--topology already says how many workers and spares there are")
     wanted = Topology.load(topology) if topology else Topology.of(2 if workers is None else workers)
     findings = doctor.examine(wanted) + doctor_vm.examine(wanted.workers)
     fit = doctor.fit(findings)
