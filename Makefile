@@ -1,7 +1,7 @@
 # Two commands: `make lifecycle` (the main job) and `make test` (everything that proves the project).
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help lifecycle lifecycle-compose lifecycle-vm box failure failure-slow deployment reliability test lint unit bench docs clean
+.PHONY: help lifecycle lifecycle-compose lifecycle-vm box failure failure-slow deployment scaling reliability test lint unit bench docs clean
 
 help:           ## This list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */\t/' | expand -t 20
@@ -34,6 +34,11 @@ failure-slow:   ## The long ones: faults that outlast Ray's patience, ten minute
 deployment:     ## The real SAGE package goes to every node: first, again, changed, cut, corrupt, rolled back
 	@provision/controller/install.sh
 	@provision/controller/acceptance.sh deployment robot/deployment.robot
+
+scaling:        ## Workers join and leave, one and many; ten go up, restart one after another, and go down
+	@provision/controller/install.sh
+	@export SAGE_LAB_TOPOLOGY=resources/topologies/ten-workers.yaml; .venv/bin/sage-lab doctor --topology $$SAGE_LAB_TOPOLOGY && \
+	    provision/controller/acceptance.sh scaling robot/scaling.robot
 
 test:           ## Lint, types, unit and integration tests, acceptance suites, coverage
 	@provision/controller/install.sh dev

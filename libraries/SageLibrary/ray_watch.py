@@ -20,17 +20,24 @@ NO_ANSWER = (OSError, http.client.HTTPException, ValueError, KeyError, TypeError
 """What asking raises while there is no dashboard, or one that is not up yet."""
 
 
+def ask_nodes(address: str, port: int) -> list[dict[str, Any]]:
+    """The nodes that Ray knows, each with ``node_ip`` and ``state``, from the dashboard. Raises one of `NO_ANSWER`."""
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    with opener.open(f"http://{address}:{port}{NODES}", timeout=ASK_SECONDS) as answer:
+        rows: list[dict[str, Any]] = json.load(answer)["data"]["result"]["result"]
+    return rows
+
+
 class RayWatch:
     """A thread that asks the dashboard's public state API for the nodes, and tells each change of state."""
 
     def __init__(self, address: str, port: int, names: dict[str, str], tell: Callable[[RaySight], None]) -> None:
         """``names``: the nodes' names by their addresses in the cluster."""
-        self._url = f"http://{address}:{port}{NODES}"
+        self._dashboard = (address, port)
         self._names = names
         self._tell = tell
         self._states: dict[str, str] = {}
         self._asked = time.monotonic()
-        self._opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="ray-watch", daemon=True)
 
@@ -63,8 +70,7 @@ class RayWatch:
     def _watch(self) -> None:
         while not self._ended.wait(ASK_EVERY_SECONDS):
             try:
-                with self._opener.open(self._url, timeout=ASK_SECONDS) as answer:
-                    rows = json.load(answer)["data"]["result"]["result"]
+                rows = ask_nodes(*self._dashboard)
                 answered = time.monotonic()
                 self.take_in(rows, self._asked, answered, time.time())
             except NO_ANSWER:

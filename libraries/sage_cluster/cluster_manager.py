@@ -5,10 +5,11 @@ from __future__ import annotations
 import subprocess
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from sage_cluster.config_manager import ConfigManager
-from sage_cluster.config_model import parse_worker
+from sage_cluster.config_model import parse_workers
 from sage_cluster.deployment_manager import DeploymentManager
 from sage_cluster.errors import SageError
 from sage_cluster.head_manager import HeadManager
@@ -66,11 +67,14 @@ class ClusterManager:
             self.supervision.end()
         return self._operate("stop cluster", wait, lambda: self._stop(force))
 
-    def restart_cluster(self, wait: float = 0.0) -> OperationResult:
+    def restart_cluster(self, wait: float = 0.0, *, rolling: bool = False) -> OperationResult:
         """Stop everything, then start everything: a new Ray session with the same members.
 
-        If the head cannot be stopped, nothing is started.
+        If the head cannot be stopped, nothing is started. ``rolling``: the head and its session stay, the workers
+        are drained and restarted one after another, at most one being away at a time, so that jobs go on.
         """
+        if rolling:
+            return self.supervised(self.workers.restart_workers(wait=wait, rolling=True))
 
         def restart() -> list[OperationResult]:
             workers, head = self._stop(force=False)
@@ -100,6 +104,7 @@ class ClusterManager:
     def scale_cluster(self, action: str, address: str, wait: float = 0.0) -> OperationResult:
         """Add or remove the worker "host:port" while the cluster runs. ``action``: "add" or "remove".
 
+        Several are given as "host:port,host:port": they come or go at once, and each has its own result.
         An added worker gets the configured project first; a removed one is drained first. The configuration changes
         only when the node joined or left.
         Raises ValueError for another action.
@@ -108,9 +113,18 @@ class ClusterManager:
         if action not in actions:
             raise ValueError(f"scale_cluster: action was {action!r}, should be 'add' or 'remove'")
         result = actions[action](address, wait)
-        if self.supervision.died() and self.config.load().recovery.enabled:
-            self._await_supervisor(self.supervision.begin())
-        return result
+        return self.supervised(result) if self.supervision.died() else result
+
+    def supervised(self, result: OperationResult) -> OperationResult:
+        """Begin the supervisor if it is missing and wanted (see ``recovery``), unless all nodes of the result failed.
+
+        For the parts, which begin none: ``cluster.supervised(cluster.head.start())``. Returns the result given, with
+        the supervisor's error where it did not begin.
+        """
+        if not any(node.success for node in result.nodes) or not self.config.load().recovery.enabled:
+            return result
+        error = self._await_supervisor(self.supervision.begin()).error
+        return replace(result, error="\n".join(filter(None, (result.error, error))))
 
     def cluster_info(self) -> dict[str, Any]:
         """Where things are: configuration file, head, GCS and dashboard addresses, session, versions, workers."""
@@ -165,10 +179,14 @@ class ClusterManager:
     def _add_worker(self, address: str, wait: float) -> OperationResult:
         if not self.config.load().deploy.project:
             return self.workers.add_worker(address, wait)
-        worker = parse_worker(address)
-        with self.operations.exclusive(f"add worker {worker.host}", wait):
-            deployed = self.deployment.deploy_to_address(worker.host, worker.port)
-            return self.workers.add_worker(address) if deployed.success else deployed
+        workers = parse_workers(address)
+        with self.operations.exclusive(f"add worker {address}", wait):
+            deployed = self.deployment.deploy_to(workers)
+            ready = [str(w) for w, node in zip(workers, deployed.nodes, strict=False) if node.success]
+            if deployed.error or not ready:
+                return deployed
+            added = self.workers.add_worker(",".join(ready))
+            return replace(added, nodes=(*deployed.failed, *added.nodes), elapsed=deployed.elapsed + added.elapsed)
 
     def _start(self) -> list[OperationResult]:
         head = self.head.start()

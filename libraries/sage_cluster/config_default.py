@@ -39,6 +39,7 @@ cluster:
   start_timeout: 120
   stop_timeout: 20
   drain_timeout: 30           # how long running work may take to end before its worker is removed
+  version_check: true         # a worker whose Ray or Python are not the head's is refused before anything starts there
 
 recovery:
   enabled: true               # "start" begins a supervisor that brings failed nodes back

@@ -27,9 +27,9 @@ from sage_cluster.config_types import (
     TempDir,
     User,
 )
-from sage_cluster.config_workers import Host, Port, Worker, WorkerList, parse_worker
+from sage_cluster.config_workers import Host, Port, Worker, WorkerList, parse_worker, parse_workers
 
-__all__ = ["Config", "HeadConfig", "SshConfig", "Worker", "WorkerConfig", "parse_worker"]
+__all__ = ["Config", "HeadConfig", "SshConfig", "Worker", "WorkerConfig", "parse_worker", "parse_workers"]
 
 
 def _section(value: object) -> object:
@@ -142,6 +142,8 @@ class ClusterConfig(_Section):
     """How long a node's processes may take to end before they are forced."""
     drain_timeout: Seconds = 30.0
     """How long running work may take to end before its worker is removed."""
+    version_check: Switch = True
+    """Whether a worker is refused, before anything starts there, whose Ray or Python are not the head's."""
 
 
 class RecoveryConfig(_Section):

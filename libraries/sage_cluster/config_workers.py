@@ -78,6 +78,15 @@ def parse_worker(text: str) -> Worker:
     return make_worker(parts["host"], parts["port"])
 
 
+def parse_workers(text: str) -> tuple[Worker, ...]:
+    """Read "host:port,host:port", one or more. Raises ConfigError."""
+    workers = tuple(parse_worker(part) for part in text.split(","))
+    try:
+        return _check_unique(workers)
+    except ValueError as error:
+        raise ConfigError(f"workers {text!r}: expected {error}", fix=FIX) from error
+
+
 def make_worker(host: str, port: int) -> Worker:
     """A checked worker. Raises ConfigError."""
     try:

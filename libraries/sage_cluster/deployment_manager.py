@@ -9,6 +9,7 @@ from typing import Any
 
 from sage_cluster.config_manager import ConfigManager
 from sage_cluster.config_model import Config, Worker
+from sage_cluster.config_workers import make_worker
 from sage_cluster.deployment_config import node_configuration
 from sage_cluster.deployment_errors import DeploymentError
 from sage_cluster.deployment_nodes import DeploymentNodes
@@ -77,11 +78,12 @@ class DeploymentManager:
 
     def deploy_to_worker(self, host: str, port: int = 22, wait: float = 0.0) -> bool:
         """Deploy to one worker, configured or not. Why it was False stands in the journal."""
-        return self.deploy_to_address(host, port, wait).success
+        return self.deploy_to([make_worker(host, port)], wait).success
 
-    def deploy_to_address(self, host: str, port: int = 22, wait: float = 0.0) -> OperationResult:
-        """Deploy to one worker, configured or not."""
-        return self._deploy([worker_node(self.config.load(), Worker(host=host, port=port))], None, False, wait)
+    def deploy_to(self, workers: Sequence[Worker], wait: float = 0.0) -> OperationResult:
+        """Deploy to these workers at once, configured or not."""
+        config = self.config.load()
+        return self._deploy([worker_node(config, worker) for worker in workers], None, False, wait)
 
     def deploy_to_all_workers(self, wait: float = 0.0) -> tuple[int, int]:
         """Deploy to all workers at once: on how many it succeeded, and how many there are."""

@@ -11,6 +11,7 @@ from importlib.resources import files
 MODULES = (
     "sessions",
     "environment",
+    "versions",
     "deploy_environ",
     "gcs_storage",
     "turn",

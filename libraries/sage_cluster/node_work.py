@@ -55,6 +55,7 @@ def start_with_retry(
     session: str,
     fence: bool = False,
     recover: bool = False,
+    head_versions: dict[str, str] | None = None,
     deadline: float,
     report: Report,
     record: Callable[..., None],
@@ -68,7 +69,9 @@ def start_with_retry(
     while True:
         try:
             left = max(1.0, deadline - time.monotonic())
-            return nodes.start(node, session=session, fence=fence, recover=recover, timeout=left)
+            return nodes.start(
+                node, session=session, fence=fence, recover=recover, head_versions=head_versions, timeout=left
+            )
         except RayStartError as error:
             if attempt == START_ATTEMPTS or time.monotonic() >= deadline:
                 raise

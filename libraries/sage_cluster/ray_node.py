@@ -39,15 +39,24 @@ class RayNodes:
         self._pool = pool
 
     def start(
-        self, node: RayNode, *, session: str, fence: bool, timeout: float, recover: bool = False
+        self,
+        node: RayNode,
+        *,
+        session: str,
+        fence: bool,
+        timeout: float,
+        recover: bool = False,
+        head_versions: dict[str, str] | None = None,
     ) -> dict[str, Any]:
         """Start Ray there within ``timeout`` seconds, unless it runs in this ``session`` (any, when empty) already.
 
         With ``fence`` what runs there is ended first; a head may ``recover`` the tables that its GCS left on disk.
+        A worker whose Ray or Python are not ``head_versions`` is refused before anything is started.
         The answer is that of `sage_cluster.on_node.start.start`, for a head of `sage_cluster.on_node.head.start_head`.
         """
         address = self._pool.connection(node.target).peer_address
         spec = {"session": session, "fence": fence, "timeout": timeout, "ssh_address": address, "recover": recover}
+        spec |= {"head_versions": head_versions or {}}
         command = "start_head" if node.role == "head" else "start"
         return self._ask(node, command, spec, timeout + 3 * node.spec["answer_timeout"])
 
@@ -62,9 +71,9 @@ class RayNodes:
             )
         return answer
 
-    def probe(self, node: RayNode) -> dict[str, Any]:
-        """What the node says of itself; see `sage_cluster.on_node.probe.probe`."""
-        return self._ask(node, "probe", {}, node.spec["answer_timeout"])
+    def probe(self, node: RayNode, *, versions: bool = False) -> dict[str, Any]:
+        """What the node says of itself, with its ``versions`` if asked; see `sage_cluster.on_node.probe.probe`."""
+        return self._ask(node, "probe", {"versions": versions}, node.spec["answer_timeout"])
 
     def ray_view(
         self, head: RayNode, *, address: str, await_alive: tuple[str, ...] = (), timeout: float = 0.0
@@ -154,6 +163,7 @@ def head_node(config: Config) -> RayNode:
         "object_store_memory": head.object_store_memory,
         "ray_args": list(head.ray_args),
         "gcs_storage": config.recovery.keep_workers,
+        "version_check": config.cluster.version_check,
     }
     return RayNode(head.host, "head", Target(head.host, head.ssh_port), spec)
 

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 
 from sage_cluster.config_manager import ConfigManager
-from sage_cluster.config_model import parse_worker
+from sage_cluster.config_model import parse_workers
 from sage_cluster.errors import NodeError, SshError
 from sage_cluster.membership import Membership
 from sage_cluster.model import NodeResult, NodeStatus, OperationResult
@@ -15,6 +15,7 @@ from sage_cluster.node_work import on_all
 from sage_cluster.operations import Operations
 from sage_cluster.progress import Report, log_progress
 from sage_cluster.ray_node import RayNode, RayNodes, worker_node, worker_nodes
+from sage_cluster.rolling_restart import WAITING, RollingRestart
 from sage_cluster.ssh import SshPool
 from sage_cluster.ssh_connection import CommandResult, Target
 from sage_cluster.worker_steps import WorkerSteps
@@ -38,6 +39,7 @@ class WorkerManager:
         self._report = report
         self._membership = Membership(self._config.path)
         self._steps = WorkerSteps(self._config, self._nodes, self._operations, report)
+        self._rolling = RollingRestart(self._config, self._nodes, self._steps, self._operations, report)
 
     def list_workers(self) -> list[str]:
         """The names of the configured workers, in the order of the file. Raises ConfigError."""
@@ -64,8 +66,19 @@ class WorkerManager:
         """
         return self._operate("stop workers", names, wait, lambda nodes: self._stop(nodes, force))
 
-    def restart_workers(self, names: Sequence[str] | None = None, wait: float = 0.0) -> OperationResult:
-        """Stop, then start all workers, or the named ones; a worker that could not be stopped is not started."""
+    def restart_workers(
+        self, names: Sequence[str] | None = None, wait: float = 0.0, *, rolling: bool = False
+    ) -> OperationResult:
+        """Stop, then start all workers, or the named ones; a worker that could not be stopped is not started.
+
+        ``rolling``: one after another, each drained first, at most one being away at a time (see `RollingRestart`).
+        """
+
+        def roll(nodes: Sequence[RayNode]) -> tuple[NodeResult, ...]:
+            wanted = self._membership.wanted() | {node.name for node in nodes}
+            results = self._rolling.run(nodes, wanted & set(self.list_workers()))
+            self._membership.want(result.name for result in results if result.phase != WAITING)
+            return results
 
         def restart(nodes: Sequence[RayNode]) -> tuple[NodeResult, ...]:
             stopped = {result.name: result for result in self._stop(nodes, False)}
@@ -73,7 +86,7 @@ class WorkerManager:
             by_name = {**stopped, **{result.name: result for result in started}}
             return tuple(by_name[node.name] for node in nodes)
 
-        return self._operate("restart workers", names, wait, restart)
+        return self._operate("restart workers", names, wait, roll if rolling else restart)
 
     def status_workers(self) -> list[NodeStatus]:
         """Every worker's status, from its own view and Ray's; all nodes are asked at once."""
@@ -82,47 +95,52 @@ class WorkerManager:
     def add_worker(self, address: str, wait: float = 0.0) -> OperationResult:
         """Start a worker given as "host:port" and put it into the configuration once it has joined.
 
+        Several, "host:port,host:port", are started at once, and each is put there that joined.
         Being configured already is no error, nor is running already.
         """
-        node = worker_node(self._config.load(), parse_worker(address))
+        config = self._config.load()
+        nodes = [worker_node(config, worker) for worker in parse_workers(address)]
 
         def add(nodes: Sequence[RayNode]) -> tuple[NodeResult, ...]:
             results = self._steps.start(nodes)
-            if results[0].success:
-                self._membership.want([node.name])
-                self._config.add_worker_ssh_host(node.target.host, node.target.port)
+            for node, result in zip(nodes, results, strict=True):
+                if result.success:
+                    self._membership.want([node.name])
+                    self._config.add_worker_ssh_host(node.target.host, node.target.port)
             return results
 
-        return self._run(f"add worker {node.name}", [node], wait, add)
+        return self._run(_doing("add", nodes), nodes, wait, add)
 
     def remove_worker(self, address: str, wait: float = 0.0) -> OperationResult:
         """Drain a worker given as "host:port", stop it, and take it out of the configuration once it has left.
 
-        Running work has ``cluster.drain_timeout`` seconds to end. A node that does not answer is removed only when
-        Ray does not count on it either. Raises ClusterBusyError, ConfigError.
+        Several, "host:port,host:port", leave at once, each for itself. Running work has ``cluster.drain_timeout``
+        seconds to end. A node that does not answer is removed only when Ray does not count on it either.
+        Raises ClusterBusyError, ConfigError.
         """
         config = self._config.load()
-        worker = parse_worker(address)
-        node = worker_node(config, worker)
+        nodes = [worker_node(config, worker) for worker in parse_workers(address)]
+        configured = {node.target for node in worker_nodes(config)}
 
         def remove(nodes: Sequence[RayNode]) -> tuple[NodeResult, ...]:
-            wanted = node.name in self._membership.wanted()
-            self._membership.unwant([node.name])
+            wanted = self._membership.wanted()
+            self._membership.unwant(node.name for node in nodes)
             results = on_all(
                 nodes,
-                lambda _: self._steps.remove(node, worker in config.workers),
+                lambda node: self._steps.remove(node, node.target in configured),
                 doing="draining",
                 done="removed",
-                limit=1,
+                limit=config.ssh.max_connections,
                 report=self._report,
             )
-            if results[0].success:
-                self._config.remove_worker_ssh_host(worker.host, worker.port)
-            elif wanted:
-                self._membership.want([node.name])
+            for node, result in zip(nodes, results, strict=True):
+                if result.success:
+                    self._config.remove_worker_ssh_host(node.target.host, node.target.port)
+                elif node.name in wanted:
+                    self._membership.want([node.name])
             return results
 
-        return self._run(f"remove worker {node.name}", [node], wait, remove)
+        return self._run(_doing("remove", nodes), nodes, wait, remove)
 
     def execute_remote_command(self, host: str, port: int, command: str, timeout: float = 60.0) -> bool:
         """Run a shell command on a node; True when it ended with status 0 within ``timeout`` seconds.
@@ -211,3 +229,7 @@ class WorkerManager:
                 fix=f"the workers are: {', '.join(known) or 'none'}",
             )
         return [known[name] for name in names]
+
+
+def _doing(action: str, nodes: Sequence[RayNode]) -> str:
+    return f"{action} worker{'s' if len(nodes) > 1 else ''} {', '.join(node.name for node in nodes)}"

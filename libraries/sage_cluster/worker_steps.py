@@ -35,7 +35,8 @@ class WorkerSteps:
             return ()
         config = self._config.load()
         head = head_node(config)
-        head_raylet = self._nodes.probe(head)["raylet"]
+        view = self._nodes.probe(head, versions=config.cluster.version_check)
+        head_raylet = view["raylet"]
         if head_raylet is None:
             raise NodeError("the head does not run", where=head.name, fix="start it: sage-cluster head start")
         deadline = time.monotonic() + config.cluster.start_timeout
@@ -46,6 +47,7 @@ class WorkerSteps:
                 node,
                 session=head_raylet["session"],
                 fence=fence,
+                head_versions=view.get("versions"),
                 deadline=deadline,
                 report=self._report,
                 record=self._operations.record,
@@ -96,12 +98,17 @@ class WorkerSteps:
                 where=node.name,
                 fix=f"the workers are: {', '.join(n.name for n in worker_nodes(config)) or 'none'}",
             )
-        drained = False
         if status.ray_state == "ALIVE" and not isinstance(view, SageError):
-            timeout = config.cluster.drain_timeout
-            address = view["raylet"]["address"]
-            self._nodes.drain(head, address=address, node_id=status.node_id, timeout=timeout)
-            drained = self._nodes.await_raylet_end(node, timeout)
+            return self.drain_and_stop(node, view["raylet"]["address"], status.node_id)
+        self._report(node.name, "stopping")
+        return {"drained": False, **self._nodes.stop(node, grace=config.cluster.stop_timeout)}
+
+    def drain_and_stop(self, node: RayNode, head_address: str, node_id: str) -> dict[str, Any]:
+        """Let a worker that Ray calls ALIVE end its work, then stop it. Raises NodeError, SshError."""
+        config = self._config.load()
+        timeout = config.cluster.drain_timeout
+        self._nodes.drain(head_node(config), address=head_address, node_id=node_id, timeout=timeout)
+        drained = self._nodes.await_raylet_end(node, timeout)
         self._report(node.name, "stopping")
         return {"drained": drained, **self._nodes.stop(node, grace=config.cluster.stop_timeout)}
 

@@ -23,6 +23,7 @@ from sage_lab.faults.cli import faults
 from sage_lab.lab import Lab
 from sage_lab.ledger import Left
 from sage_lab.state import default_name, leftovers, sweep
+from sage_lab.topology import Topology
 from sage_lab.watch.cli import watch
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -152,9 +153,10 @@ def sweep_command(name: str | None, everything: bool, as_json: bool) -> None:
 
 
 @commands.command("doctor")
-@click.option("--workers", type=click.IntRange(min=0), default=2, show_default=True, help="For how many.")
+@click.option("--workers", type=click.IntRange(min=0), help="For how many; 2 when nothing is said.")
+@click.option("--topology", type=click.Path(path_type=Path, exists=True, dir_okay=False), help="A YAML file.")
 @json_option
-def doctor_command(workers: int, as_json: bool) -> None:
+def doctor_command(workers: int | None, topology: Path | None, as_json: bool) -> None:
     """Check whether this machine can carry a lab, and print the fix for what is missing.
 
     What only a lab of virtual machines needs is told apart and does not count for the exit status.
@@ -163,8 +165,12 @@ def doctor_command(workers: int, as_json: bool) -> None:
     Examples:
       sage-lab doctor
       sage-lab doctor --workers 10 --json
+      sage-lab doctor --topology resources/topologies/ten-workers.yaml
     """
-    findings = doctor.examine(workers) + doctor_vm.examine(workers)
+    if topology is not None and workers is not None:
+        raise click.UsageError("--topology already says how many workers and spares there are")
+    wanted = Topology.load(topology) if topology else Topology.of(2 if workers is None else workers)
+    findings = doctor.examine(wanted) + doctor_vm.examine(wanted.workers)
     fit = doctor.fit(findings)
     if as_json:
         _print_json({"fit": fit, "findings": [finding.as_dict() for finding in findings]})

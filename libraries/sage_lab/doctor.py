@@ -13,7 +13,7 @@ from typing import Literal
 from sage_lab import cgroups, host, kernel
 from sage_lab.errors import LabError, MissingProgramError
 from sage_lab.state import home, leftovers
-from sage_lab.topology import GIB, MIB
+from sage_lab.topology import GIB, MIB, Topology
 
 Group = Literal["container lab", "VM lab"]
 
@@ -38,8 +38,8 @@ class Finding:
         return asdict(self)
 
 
-def examine(workers: int = 2) -> list[Finding]:
-    """What a container lab with that many workers needs of this machine; changes nothing on it."""
+def examine(topology: Topology) -> list[Finding]:
+    """What a container lab of this topology needs of this machine; changes nothing on it."""
     findings = [_root()]
     findings += [_program(program, package) for program, package in host.PACKAGES.items()]
     if findings[0].good:
@@ -48,7 +48,7 @@ def examine(workers: int = 2) -> list[Finding]:
             _attempt("network namespaces, bridge, veth", _try_network, "modprobe -a bridge veth"),
             _attempt("nftables in the kernel", _try_nftables, "modprobe nf_tables"),
         ]
-    findings += [_controllers(), _memory(workers, available_memory()), _disk(), _leftovers()]
+    findings += [_controllers(), _memory(topology, available_memory()), _disk(), _leftovers()]
     return findings
 
 
@@ -142,14 +142,15 @@ def _controllers() -> Finding:
     )
 
 
-def _memory(workers: int, available: int) -> Finding:
+def _memory(topology: Topology, available: int) -> Finding:
+    workers = topology.workers + len(topology.spares)  # a spare may become a worker
     needed = HEAD_MEMORY + workers * WORKER_MEMORY
     most = max(0, (available - HEAD_MEMORY) // WORKER_MEMORY)
     return _lab(
         "memory",
         available >= needed,
-        f"{available / GIB:.1f} GiB available, {needed / GIB:.1f} GiB needed for {workers} workers",
-        f"end other programs, or use fewer workers: at most {most}",
+        f"{available / GIB:.1f} GiB available, {needed / GIB:.1f} GiB needed for {workers} workers and spares",
+        f"end other programs, or use fewer workers and spares: at most {most} together",
     )
 
 

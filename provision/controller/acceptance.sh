@@ -2,7 +2,8 @@
 # Bring the lab up, run suites on it, take the lab down; end with the verdict and the report's path.
 # It exits with 0 when all passed, 1 when a test failed, 3 when the lab broke, 4 when nothing was proven.
 # usage: provision/controller/acceptance.sh NAME [ROBOT OPTION]... SUITE...      the report goes to results/NAME
-# LAB_OPTIONS, if set, is what `sage-lab up` is told instead of two workers and a spare.
+# LAB_OPTIONS, if set, is what `sage-lab up` is told instead of two workers and a spare. SAGE_LAB_TOPOLOGY, if set, is a
+# file that says how many nodes there are, for `sage-lab up` and for the suites.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 . .venv/bin/activate
@@ -14,7 +15,8 @@ if [[ $EUID -ne 0 ]]; then
     exit 1
 fi
 trap '[[ -n "${KEEP_LAB:-}" ]] || sage-lab sweep >/dev/null' EXIT
-read -r -a lab_options <<<"${LAB_OPTIONS:---workers 2 --spare new-worker}"
+nodes="${SAGE_LAB_TOPOLOGY:+--topology $SAGE_LAB_TOPOLOGY}"
+read -r -a lab_options <<<"${LAB_OPTIONS:-${nodes:---workers 2 --spare new-worker}}"
 sage-lab up "${lab_options[@]}" || exit 3
 rm -f "results/$name/output.xml"   # an old one must not be taken for this run's
 robot --outputdir "results/$name" "$@" || true   # the verdict below says more than its status

@@ -28,14 +28,19 @@ class ClusterKeywords(Component):
         return self._keep(self.stage.cluster.stop_cluster(force))
 
     @keyword
-    def restart_the_cluster(self) -> OperationResult:
-        """Stop everything, then start everything."""
-        return self._keep(self.stage.cluster.restart_cluster())
+    def restart_the_cluster(self, rolling: bool = False) -> OperationResult:
+        """Stop everything, then start everything; ``rolling``: the workers one after another, while jobs go on."""
+        how = {"rolling": True} if rolling else {}
+        return self._keep(self.stage.cluster.restart_cluster(**how))
 
     @keyword
-    def scale_the_cluster(self, action: Literal["add", "remove"], worker: Host) -> OperationResult:
-        """Add or remove a worker given as ``host`` or ``host:port``."""
-        return self._keep(self.stage.cluster.scale_cluster(action, str(worker)))
+    def scale_the_cluster(self, action: Literal["add", "remove"], *workers: Host) -> OperationResult:
+        """Add or remove workers given as ``host`` or ``host:port``: several at once.
+
+        | Scale The Cluster | add | new-worker |
+        | Scale The Cluster | remove | worker-1 | worker-2 |
+        """
+        return self._keep(self.stage.cluster.scale_cluster(action, ",".join(map(str, workers))))
 
     @keyword
     def start_the_head(self) -> OperationResult:

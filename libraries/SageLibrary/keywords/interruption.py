@@ -172,6 +172,11 @@ class InterruptionKeywords(Component):
         wait_until("a supervisor", supervision.is_running, lambda runs: not runs, timedelta(seconds=5), "False")
 
     @keyword
+    def end_the_supervisor(self) -> None:
+        """Let nobody supervise the cluster any more; it runs on."""
+        self.stage.supervision.end()
+
+    @keyword
     def supervisor_should_report(self, node: NodeName, reason: str, within: timedelta) -> None:
         """The supervisor's reason for a node's state contains this text within a time."""
         wait_until(

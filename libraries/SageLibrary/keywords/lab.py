@@ -27,16 +27,18 @@ class LabKeywords(Component):
     def bring_the_lab_up(self, workers: int = 2) -> None:
         """Bring up a head, so many workers and the spare ``new-worker``, unless they are up already.
 
-        The environment variable SAGE_LAB_PROVIDER names another kind of machine than containers, and
-        SAGE_LAB_INVENTORY, for ``static``, the file of machines that exist.
+        The environment variable SAGE_LAB_TOPOLOGY names a file that says how many nodes there are instead;
+        SAGE_LAB_PROVIDER names another kind of machine than containers, and SAGE_LAB_INVENTORY, for ``static``, the
+        file of machines that exist.
 
         Suites may nest: the lab goes when the outermost one calls `Leave The Lab`.
         """
         self._users += 1
         self.stage.timeline.clear()
         if not self.stage.has_lab:
+            file = os.environ.get("SAGE_LAB_TOPOLOGY")
             lab = Lab.up(
-                Topology.of(workers=workers, spares=(SPARE,)),
+                Topology.load(file) if file else Topology.of(workers=workers, spares=(SPARE,)),
                 report=logger.info,
                 provider=os.environ.get("SAGE_LAB_PROVIDER", "container"),
                 inventory=os.environ.get("SAGE_LAB_INVENTORY"),

@@ -137,17 +137,17 @@ class NodeKeywords(Component):
         return done.stdout
 
     @keyword
-    def job_begins(self, script: str) -> None:
+    def job_begins(self, script: str, *arguments: str) -> None:
         """Begin a Ray driver from ``resources/jobs`` on the head, and return when it says that its work runs."""
         begin = (
-            'rm -f /tmp/job.out; setsid "$0" -c "$1" "$2" </dev/null >/tmp/job.out 2>&1 & '
+            'rm -f /tmp/job.*; setsid "$0" -c "$@" </dev/null >/tmp/job.out 2>&1 & '
             "until grep -q running /tmp/job.out 2>/dev/null; do sleep 0.1; done"
         )
         head = self.stage.lab.node("head").cluster_address
         address = f"{head}:{self.stage.cluster.config.get('head.head_port')}"
         source = (self._resources() / script).read_text(encoding="utf-8")
         python = str(self.stage.cluster.config.get("head.python_path"))
-        done = self._run("head", ["sh", "-c", begin, python, source, address], "sage", 60.0)
+        done = self._run("head", ["sh", "-c", begin, python, source, address, *arguments], "sage", 60.0)
         if done.returncode:
             raise AssertionError(f"{script} did not begin: status {done.returncode}: {done.stderr}")
 

@@ -60,10 +60,11 @@ def stop(call: Call, force: bool) -> None:
 
 
 @main.command()
+@click.option("--rolling", is_flag=True, help="Only the workers, one after another, each drained first: jobs go on.")
 @click.pass_obj
-def restart(call: Call) -> None:
+def restart(call: Call, rolling: bool) -> None:
     """Stop everything, then start everything."""
-    operate(call, lambda manager: manager.restart_cluster(call.wait))
+    operate(call, lambda manager: manager.restart_cluster(call.wait, rolling=rolling))
 
 
 @main.command()
@@ -84,17 +85,18 @@ def status(call: Call) -> None:
 
 @main.command()
 @click.argument("action", type=click.Choice(["add", "remove"]))
-@click.argument("address", metavar="HOST[:PORT]")
+@click.argument("addresses", nargs=-1, required=True, metavar="HOST[:PORT]...")
 @click.pass_obj
-def scale(call: Call, action: str, address: str) -> None:
-    """Add a worker to the running cluster, or drain one and remove it.
+def scale(call: Call, action: str, addresses: tuple[str, ...]) -> None:
+    """Add workers to the running cluster, or drain some and remove them. Several come or go at once.
 
     \b
     Examples:
       sage-cluster scale add node7
+      sage-cluster scale add node8 node9 node10
       sage-cluster scale remove node7:2222
     """
-    operate(call, lambda manager: manager.scale_cluster(action, address, call.wait))
+    operate(call, lambda manager: manager.scale_cluster(action, ",".join(addresses), call.wait))
 
 
 @main.command()

@@ -16,8 +16,8 @@ def head() -> None:
 @head.command("start")
 @click.pass_obj
 def head_start(call: Call) -> None:
-    """Start the head unless it runs."""
-    operate(call, lambda manager: manager.head.start(call.wait))
+    """Start the head unless it runs, and the supervisor (see recovery.enabled)."""
+    operate(call, lambda manager: manager.supervised(manager.head.start(call.wait)))
 
 
 @head.command("stop")
@@ -75,8 +75,8 @@ def worker_list(call: Call) -> None:
 @click.argument("names", nargs=-1)
 @click.pass_obj
 def worker_start(call: Call, names: tuple[str, ...]) -> None:
-    """Start all workers, or those named."""
-    operate(call, lambda manager: manager.workers.start_workers(names or None, call.wait))
+    """Start all workers, or those named, and the supervisor (see recovery.enabled)."""
+    operate(call, lambda manager: manager.supervised(manager.workers.start_workers(names or None, call.wait)))
 
 
 @worker.command("stop")
@@ -90,10 +90,11 @@ def worker_stop(call: Call, names: tuple[str, ...], force: bool) -> None:
 
 @worker.command("restart")
 @click.argument("names", nargs=-1)
+@click.option("--rolling", is_flag=True, help="One after another, each drained first: jobs go on.")
 @click.pass_obj
-def worker_restart(call: Call, names: tuple[str, ...]) -> None:
+def worker_restart(call: Call, names: tuple[str, ...], rolling: bool) -> None:
     """Restart all workers, or those named."""
-    operate(call, lambda manager: manager.workers.restart_workers(names or None, call.wait))
+    operate(call, lambda manager: manager.workers.restart_workers(names or None, call.wait, rolling=rolling))
 
 
 @worker.command("status")

@@ -16,6 +16,7 @@ from sage_cluster.on_node.ray_view import RayDoesNotAnswerError, await_raylet_en
 from sage_cluster.on_node.start import StartError, start
 from sage_cluster.on_node.stop import kill_raylet, stop
 from sage_cluster.on_node.turn import TurnNotFreeError, turn
+from sage_cluster.on_node.versions import VersionMismatchError
 from sage_cluster.on_node.watch import watch
 
 COMMANDS: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
@@ -38,6 +39,7 @@ FORESEEN = (
     StartError,
     StorageNotSupportedError,
     TurnNotFreeError,
+    VersionMismatchError,
 )
 CHANGES = ("start", "start_head", "stop")
 

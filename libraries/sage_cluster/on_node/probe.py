@@ -7,11 +7,12 @@ import socket
 from pathlib import Path
 from typing import Any
 
-from sage_cluster.on_node.environment import EnvironmentNotFoundError
+from sage_cluster.on_node.environment import EnvironmentNotFoundError, find_environment
 from sage_cluster.on_node.http_get import http_get
 from sage_cluster.on_node.ports import listening_ports
 from sage_cluster.on_node.ray_view import RayDoesNotAnswerError, ray_view
 from sage_cluster.on_node.sessions import Process, session_directories, session_processes
+from sage_cluster.on_node.versions import Versions, ray_versions
 
 HEALTH_SECONDS = 2.0
 
@@ -21,7 +22,7 @@ def probe(spec: dict[str, Any]) -> dict[str, Any]:
 
     Answers ``processes`` (role, pid, start, state), the raylet's identity or None, ``gcs_running``, ``health``
     ("ok", "hung", "unknown" or "none"), listening ``ports``, ``sessions`` on disk, the node's load and free bytes;
-    and on a head that runs ``nodes`` (see `ray_view`) or ``ray_problem``.
+    on a head that runs ``nodes`` (see `ray_view`) or ``ray_problem``; and its ``versions`` when ``spec`` asks for them.
     """
     temp_dir = spec["temp_dir"]
     processes = session_processes(temp_dir)
@@ -29,6 +30,7 @@ def probe(spec: dict[str, Any]) -> dict[str, Any]:
     gcs = next((p for p in processes if p.role == "gcs"), None)
     return {
         **(_ask_ray(spec, gcs) if gcs else {}),
+        **({"versions": _versions(spec)} if spec.get("versions") else {}),
         "hostname": socket.gethostname(),
         "processes": [{"role": p.role, "pid": p.pid, "start": p.start, "state": p.state} for p in processes],
         "raylet": _raylet(raylet) if raylet else None,
@@ -47,6 +49,10 @@ def _ask_ray(spec: dict[str, Any], gcs: Process) -> dict[str, Any]:
         return ray_view({**spec, "address": gcs.address, "gcs_address": gcs_address})
     except (RayDoesNotAnswerError, EnvironmentNotFoundError) as error:
         return {"ray_problem": str(error)}
+
+
+def _versions(spec: dict[str, Any]) -> Versions:
+    return ray_versions(find_environment(spec["ray_command"], spec["python_path"], spec["conda_env"]))
 
 
 def _raylet(raylet: Process) -> dict[str, Any]:

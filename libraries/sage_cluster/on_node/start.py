@@ -16,6 +16,7 @@ from sage_cluster.on_node.gcs_storage import remove_storage, storage_environ
 from sage_cluster.on_node.ports import can_connect, own_address, port_owner, resolve
 from sage_cluster.on_node.sessions import COOKIE, Process, is_alive, remove_sessions, session_processes
 from sage_cluster.on_node.stop import force_stop
+from sage_cluster.on_node.versions import check_versions
 
 CONNECT_SECONDS = 3.0
 FREE_BYTES = 100_000_000
@@ -39,7 +40,7 @@ def start(spec: dict[str, Any]) -> dict[str, Any]:
     A head with ``gcs_storage`` keeps the GCS's tables on disk; it begins with empty ones, or to ``recover`` with those
     that its predecessor left. Answers ``already_running``, ``cleared`` (what an earlier, unclean end had left),
     ``node_id``, ``session``, ``address``, ``raylet_pid`` and the ``command`` that was run.
-    Raises StartError, EnvironmentNotFoundError, StorageNotSupportedError.
+    Raises StartError, EnvironmentNotFoundError, StorageNotSupportedError, VersionMismatchError: then nothing was done.
     """
     temp_dir = spec["temp_dir"]
     is_head = spec["role"] == "head"
@@ -48,6 +49,7 @@ def start(spec: dict[str, Any]) -> dict[str, Any]:
     raylet = _healthy_raylet(spec, running)
     if raylet:
         return {"already_running": True, "cleared": [], "command": [], **_identity(raylet)}
+    check_versions(spec, environment)
     keep = storage_environ(temp_dir, environment) if is_head and spec["gcs_storage"] else {}
     cleared = [f"{p.role} {p.pid}" for p in running]
     if running:

@@ -10,6 +10,7 @@ import pytest
 from click.testing import CliRunner, Result
 from test_on_node_ports import free_port
 
+from sage_cluster import ClusterManager, ConfigManager
 from sage_cluster.cli import main
 
 GOOD = "head:\n  host: 127.0.0.1\n  head_port: 6380 # keep me\nworkers_ssh_hosts: a:22,b:2222\n"
@@ -18,7 +19,9 @@ OPERATIONS = [
     ["stop"],
     ["stop", "--force"],
     ["restart"],
+    ["restart", "--rolling"],
     ["scale", "add", "127.0.0.1"],
+    ["scale", "add", "127.0.0.1:2", "127.0.0.1:3"],
     ["scale", "remove", "127.0.0.1"],
     ["head", "start"],
     ["head", "stop"],
@@ -135,7 +138,7 @@ def test_a_file_in_the_way_of_the_configurations_directory_is_told(arguments: li
     check_told_as_text(call("--config", tmp_path / "file/config.yaml", *arguments))
 
 
-@pytest.mark.parametrize("address", ["a b", "a:99999", "a:port", "::1:22"])
+@pytest.mark.parametrize("address", ["a b", "a:99999", "a:port", "::1:22", "a:22,a:22"])
 def test_a_wrong_address_is_told(address: str, config: Path) -> None:
     result = call("--config", config, "scale", "add", address)
     check_told_as_text(result)
@@ -241,3 +244,8 @@ def test_plain_values_are_printed_plainly(config: Path) -> None:
 def test_the_path_may_come_from_the_environment(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SAGE_CONFIG", str(config))
     assert call("worker", "list").output == "a\nb\n"
+
+
+def test_an_action_that_scales_nothing_is_refused(config: Path) -> None:
+    with pytest.raises(ValueError, match="'add' or 'remove'"):
+        ClusterManager(ConfigManager(config)).scale_cluster("grow", "a")

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sage_cluster.config_manager import ConfigManager
-from sage_cluster.config_model import Config, Worker, parse_worker
+from sage_cluster.config_model import Config, Worker, parse_worker, parse_workers
 from sage_cluster.errors import ConfigError
 
 pytestmark = pytest.mark.filterwarnings("ignore::sage_cluster.config_check.ConfigWarning")
@@ -160,3 +160,13 @@ def test_a_bad_worker_never_reaches_the_file(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="port is 70000, expected a port from 1 to 65535"):
         ConfigManager(file).add_worker_ssh_host("h", 70000)
     assert file.read_text() == FORMS["text"]
+
+
+def test_several_workers_are_read_in_order() -> None:
+    assert [str(worker) for worker in parse_workers("b:2222, a")] == ["b:2222", "a:22"]
+
+
+@pytest.mark.parametrize("text", ["", "a,", "a,,b", "a:22,a", "a:x,b"])
+def test_what_is_no_list_of_workers_is_refused(text: str) -> None:
+    with pytest.raises(ConfigError):
+        parse_workers(text)

@@ -120,7 +120,7 @@ class Starts:
         self.outcomes = list(outcomes)
         self.timeouts: list[float] = []
 
-    def start(self, node: RayNode, *, session: str, fence: bool, recover: bool, timeout: float) -> dict[str, Any]:
+    def start(self, node: RayNode, *, timeout: float, **how: object) -> dict[str, Any]:
         self.timeouts.append(timeout)
         outcome = self.outcomes.pop(0)
         if isinstance(outcome, SageError):

@@ -9,7 +9,7 @@ from sage_lab import doctor, doctor_vm
 from sage_lab.doctor import Finding
 from sage_lab.errors import CommandTimeoutError
 from sage_lab.model import Completed
-from sage_lab.topology import GIB
+from sage_lab.topology import GIB, Topology
 
 
 def answers(text: str, returncode: int = 0) -> doctor_vm.Run:
@@ -30,16 +30,17 @@ def test_only_the_container_lab_s_checks_count() -> None:
 
 
 def test_every_failure_has_a_fix_and_no_success_has_one() -> None:
-    for finding in doctor.examine(workers=2) + doctor_vm.examine(workers=2):
+    for finding in doctor.examine(Topology.of(2)) + doctor_vm.examine(workers=2):
         assert bool(finding.fix) is not finding.good, finding
         assert finding.found
 
 
 def test_memory_for_too_many_workers_is_refused_with_the_number_that_fits() -> None:
-    finding = doctor._memory(workers=10, available=2 * GIB)
+    finding = doctor._memory(Topology.of(9, ["spare"]), available=2 * GIB)
     assert not finding.good
     assert "at most 4" in finding.fix
-    assert doctor._memory(workers=4, available=2 * GIB).good
+    assert doctor._memory(Topology.of(4), available=2 * GIB).good
+    assert not doctor._memory(Topology.of(4, ["spare"]), available=2 * GIB).good
 
 
 def test_a_missing_program_is_told_with_its_package(monkeypatch: pytest.MonkeyPatch) -> None:
