@@ -15,9 +15,7 @@ def check() -> None:
     """Raise ValueError when KEEP_LAB says neither yes, no nor on-fail."""
     said = os.environ.get(VARIABLE, "")
     if said.lower() not in {*ALWAYS, ON_FAIL, *NEVER}:
-        raise ValueError(
-            f"{VARIABLE} was '{said}', should be 1 (keep the lab) or {ON_FAIL} (keep it when a test failed)"
-        )
+        raise ValueError(f"{VARIABLE} was '{said}', should be 1 (keep it) or {ON_FAIL} (keep it when a test failed)")
 
 
 def always() -> bool:

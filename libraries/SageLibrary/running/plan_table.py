@@ -17,7 +17,7 @@ def as_text(planned: Sequence[PlannedTest]) -> str:
     for test in planned:
         if test.suite != suite:
             suite = test.suite
-            lines += ["", suite]
+            lines += ["", suite] if lines else [suite]
         danger = "  (destructive)" if "destructive" in test.tags else ""
         lines.append(f"  {_time(test.expected.seconds, known=test.expected.known):>7}  {test.name}{danger}")
         for what, words in (("nodes", test.nodes), ("faults", test.faults)):
@@ -28,9 +28,7 @@ def as_text(planned: Sequence[PlannedTest]) -> str:
     seconds = sum(test.expected.seconds for test in planned)
     guessed = sum(1 for test in planned if not test.expected.known)
     more = f"; {guessed} never ran here, their times (~) are guessed from their tags" if guessed else ""
-    return "\n".join([*lines, "", f"{len(planned)} tests, {_time(seconds, known=not guessed)} minutes{more}"]).lstrip(
-        "\n"
-    )
+    return "\n".join([*lines, "", f"{len(planned)} tests, {_time(seconds, known=not guessed)} minutes{more}"])
 
 
 def as_json(planned: Sequence[PlannedTest]) -> str:

@@ -52,7 +52,7 @@ class Progress(BaseConsole):  # type: ignore[misc]  # it has no type hints
         del result
         if self._remaining is None:
             self._remaining = Remaining(data.all_tests, _results())
-            self._say(Text(f"{data.test_count} tests, about {self._remaining.total_said} minutes", style="dim"))
+            self._say(Text(f"{data.test_count} tests, about {self._remaining.total} minutes", style="dim"))
             if self._out.is_terminal and not self._out.is_dumb_terminal:
                 self._live = Live(
                     get_renderable=self._living_lines,
@@ -71,7 +71,6 @@ class Progress(BaseConsole):  # type: ignore[misc]  # it has no type hints
         """The living lines show the test from now on."""
         del result
         self._test, self._test_began, self._depth = data.name, time.monotonic(), 0
-        self._timeline = self._timeline or _timeline()
         if self._remaining:
             self._remaining.begin(data)
 
@@ -79,7 +78,7 @@ class Progress(BaseConsole):  # type: ignore[misc]  # it has no type hints
         """One line: status, seconds, name; below it why it failed or was skipped."""
         self._test = self._row = ""
         if self._remaining:
-            self._remaining.end()
+            self._remaining.end(failed=result.failed)
         seconds = time.monotonic() - self._test_began
         line = Text.assemble((f"{result.status:4}", STYLES.get(result.status, "")), f" {seconds:6.1f} s  {data.name}")
         self._say(line)
@@ -93,12 +92,15 @@ class Progress(BaseConsole):  # type: ignore[misc]  # it has no type hints
         del result
         self._depth += 1
         if self._depth == 1:
+            self._timeline = self._timeline or _timeline()
             self._row = "  ".join([data.name or "", *map(str, data.args)])
 
     def end_keyword(self, data: running.Keyword, result: result.Keyword) -> None:
         """The step is over."""
         del data, result
         self._depth -= 1
+        if self._depth == 0:
+            self._row = ""
 
     def end_suite(self, data: running.TestSuite, result: result.TestSuite) -> None:
         """A setup or teardown that failed is told; the outermost suite ends the living lines and counts."""
@@ -109,7 +111,7 @@ class Progress(BaseConsole):  # type: ignore[misc]  # it has no type hints
                 self._live.stop()
                 self._live = None
             counts = result.statistics
-            took = f", in {self._remaining.passed_said}" if self._remaining else ""
+            took = f", in {self._remaining.elapsed}" if self._remaining else ""
             self._say(Text(f"\n{counts.passed} passed, {counts.failed} failed, {counts.skipped} skipped{took}"))
 
     def message(self, msg: Message) -> None:
@@ -126,9 +128,9 @@ class Progress(BaseConsole):  # type: ignore[misc]  # it has no type hints
 
     def _living_lines(self) -> RenderableType:
         lines = [Text(self._remaining.said() if self._remaining else "", no_wrap=True, overflow="ellipsis")]
-        if self._test:
-            taken = int(time.monotonic() - self._test_began)
-            lines.append(Text(f"{self._test}  {taken} s  {self._row}", no_wrap=True, overflow="ellipsis", style="bold"))
+        if self._row:
+            taken = f"{self._test}  {int(time.monotonic() - self._test_began)} s  " if self._test else ""
+            lines.append(Text(taken + self._row, no_wrap=True, overflow="ellipsis"))
         parts: list[str | tuple[str, str]] = []
         for node, state in (self._timeline.states() if self._timeline else {}).items():
             parts += [f"{node} ", (state, colour_of(state)), "  "]

@@ -22,19 +22,19 @@ class Remaining:
         }
         self._seconds = {name: one.seconds for name, one in expectations.items()}
         self._sure = all(one.known for one in expectations.values())
-        self._total = len(self._seconds)
+        self._tests = len(self._seconds)
         self._all = sum(self._seconds.values())
         self._began = time.monotonic()
-        self._over = 0
+        self._over = self._failed = 0
         self._test: tuple[float, float] | None = None
 
     @property
-    def total_said(self) -> str:
+    def total(self) -> str:
         """Minutes and seconds of all tests together."""
         return clock(self._all)
 
     @property
-    def passed_said(self) -> str:
+    def elapsed(self) -> str:
         """Minutes and seconds since the begin."""
         return clock(time.monotonic() - self._began)
 
@@ -42,9 +42,10 @@ class Remaining:
         """This test runs now."""
         self._test = (self._seconds.pop(test.full_name, 0.0), time.monotonic())
 
-    def end(self) -> None:
+    def end(self, *, failed: bool) -> None:
         """The test is over."""
         self._over += 1
+        self._failed += failed
         self._test = None
 
     def seconds(self) -> float:
@@ -57,5 +58,7 @@ class Remaining:
 
     def said(self) -> str:
         """All of it as a line."""
+        failed = f", {self._failed} failed" if self._failed else ""
         sure = "" if self._sure else " (a guess for tests that never ran here)"
-        return f"{self._over} of {self._total} tests, {self.passed_said} passed, {clock(self.seconds())} to go{sure}"
+        left = clock(self.seconds())
+        return f"{self._over} of {self._tests} tests over{failed}; {self.elapsed} so far, about {left} to go{sure}"
