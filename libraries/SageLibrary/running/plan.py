@@ -49,7 +49,7 @@ def plan(
 ) -> list[PlannedTest]:
     """The tests of these files and directories that robot would run with the same options, by a dry run of it.
 
-    Touches no machine. Raises robot.errors.DataError for a path that holds no suite, or no test of these tags and names.
+    Touches no machine. Raises robot.errors.DataError for a path without a suite, or without such tests.
     """
     suite = running.TestSuite.from_file_system(*paths)
     suite.configure(include_tags=include or None, exclude_tags=exclude or None, include_tests=tests or None)
