@@ -107,7 +107,8 @@ def test_summaries_for_job_pages_and_programs(output: Path, tmp_path: Path) -> N
         "| Mixed.Late | flaky | 0 | passed at a later attempt |",
     ]
     content = json.loads(data.read_text())
-    assert (content["verdict"], content["status"], content["counts"]) == ("failed", 1, {"passed": 2, "failed": 1})
+    assert (content["verdict"], content["status"]) == ("failed", 1)
+    assert content["counts"] == {"passed": 1, "flaky": 1, "failed": 1}
     assert [(test["name"], test["flaky"]) for test in content["tests"]] == [
         ("Mixed.Good", False),
         ("Mixed.Bad", False),
