@@ -1,7 +1,8 @@
 # Two commands: `make lifecycle` (the main job) and `make test` (everything that proves the project).
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help lifecycle lifecycle-compose lifecycle-vm box failure failure-slow deployment scaling reliability test lint unit bench docs clean
+.PHONY: help lifecycle lifecycle-compose lifecycle-vm box quick plan parallel failure failure-slow deployment scaling stress reliability
+.PHONY: test lint unit bench docs clean
 
 help:           ## This list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */\t/' | expand -t 20
@@ -22,6 +23,19 @@ box:            ## Build the virtual machines' box from Debian's packages, with 
 lifecycle-vm:   ## The lifecycle suite on virtual machines (never run yet, see docs/vm-lab.md)
 	@provision/controller/install.sh vm
 	@provision/box/lifecycle-vm.sh
+
+quick:          ## The tests that take seconds each: configuration and connections
+	@provision/controller/install.sh
+	@provision/controller/acceptance.sh quick --include quick robot/configuration.robot robot/connection.robot
+
+plan:           ## What a run would do, and how long, without a machine: make plan SUITES=robot/failure.robot
+	@provision/controller/install.sh
+	@.venv/bin/sage-test plan $(or $(SUITES),robot)
+
+parallel:       ## SUITES (lifecycle and connection) side by side, PROCESSES (2) at once, each on a lab of its own
+	@provision/controller/install.sh dev
+	@PROCESSES=$(or $(PROCESSES),2) provision/controller/acceptance.sh parallel \
+	    $(or $(SUITES),robot/lifecycle.robot robot/connection.robot)
 
 failure:        ## Break things on purpose and watch the cluster heal: failure and recovery suites
 	@provision/controller/install.sh

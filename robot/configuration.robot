@@ -6,7 +6,7 @@ Library          SageLibrary
 
 Test Timeout     1 minute
 
-Test Tags        configuration
+Test Tags        config    configuration    quick
 
 
 *** Test Cases ***

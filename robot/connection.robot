@@ -7,7 +7,7 @@ Suite Setup       Bring The Lab Up
 Suite Teardown    Leave The Lab With A Timeline
 Test Timeout      2 minutes
 
-Test Tags         connection
+Test Tags         connection    quick
 
 
 *** Variables ***
@@ -34,6 +34,7 @@ Changed Host Key Is Refused
     Connecting Should Fail    changed host key    worker-1    known_hosts=${swapped}
 
 Node Without A Cable Does Not Answer
+    [Tags]    destructive
     Given Unplug    worker-2
     Then Connecting Should Fail    no answer    worker-2
     [Teardown]    Plug In    worker-2

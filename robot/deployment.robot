@@ -9,7 +9,7 @@ Suite Teardown    Leave The Lab With A Timeline
 Test Teardown     End The Story And Remove Every Release
 Test Timeout      5 minutes
 
-Test Tags         deployment
+Test Tags         deployment    orchestration
 
 
 *** Test Cases ***
@@ -50,6 +50,7 @@ Rollback Brings The Release Before
     And Every Node Should Greet    Hello
 
 A Transfer That Was Cut Goes On Where It Ended
+    [Tags]    destructive
     Given The Greeting Is Deployed    Hello
     And Put Random Files Into The Project    60
     When Begin Operation    deploy    worker-1
@@ -85,6 +86,7 @@ One Node On Which It Does Not Work Keeps Its Release
     [Teardown]    Remove The Licence And End The Story
 
 One Full Disk Holds Up No Other Node
+    [Tags]    destructive
     Given The Greeting Is Deployed    Hello
     And The Greeting Is Changed    Goodbye
     ${before}=    The Release Of    worker-1

@@ -13,7 +13,7 @@ Suite Teardown    Leave The Lab With A Timeline
 Test Teardown     Heal Every Fault
 Test Timeout      5 minutes
 
-Test Tags         failure    destructive
+Test Tags         failure    orchestration    destructive
 
 
 *** Test Cases ***

@@ -8,7 +8,7 @@ Suite Setup       Bring The Lab Up Without A Supervisor
 Suite Teardown    Leave The Lab With A Timeline
 Test Timeout      3 minutes
 
-Test Tags         lifecycle
+Test Tags         lifecycle    service
 
 
 *** Test Cases ***
@@ -52,6 +52,7 @@ Conda Environment Is Activated Where Configured
     [Teardown]    Restore The Configuration
 
 One Unreachable Worker Holds Up No Other
+    [Tags]    destructive
     Given The Cluster Is Running
     And Workers Are Stopped And Worker Is Unplugged    worker-2
     When The Cluster Is Started
@@ -69,6 +70,7 @@ Restart Changes The Session And Keeps The Members
     And Session Should Have Changed From    ${before}
 
 Cluster Starts After An Unclean Death
+    [Tags]    destructive
     Given The Cluster Is Running
     And Everything Is Killed
     And Every Node Should Be    stopped

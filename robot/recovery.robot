@@ -10,7 +10,7 @@ Test Setup        Everything Runs
 Test Teardown     End The Story
 Test Timeout      4 minutes
 
-Test Tags         recovery    destructive
+Test Tags         recovery    orchestration    destructive
 
 
 *** Test Cases ***

@@ -27,6 +27,7 @@ from SageLibrary.stage import Stage
 from SageLibrary.target import Target
 from SageLibrary.times import read_time
 from SageLibrary.vocabulary import reader_of
+from SageLibrary.warnings_log import warnings_go_to_the_log
 
 
 class SageLibrary(DynamicCore):  # type: ignore[misc]  # it has no type hints
@@ -52,6 +53,7 @@ class SageLibrary(DynamicCore):  # type: ignore[misc]  # it has no type hints
     }
 
     def __init__(self) -> None:
+        warnings_go_to_the_log()
         self.stage = stage = Stage()
         self.ROBOT_LIBRARY_LISTENER = [EvidenceListener(stage), LiveListener(stage), PlacesListener()]
         super().__init__(

@@ -76,6 +76,7 @@ class EvidenceListener:
         if picture:
             logger.info(picture, html=True)
         if result.failed:
+            self._stage.failures.append(result.message)
             self._leave_bundle(lab, self._results / evidence_name(result.full_name), result)
 
     def _look_for_residue(self, lab: Lab, result: result.TestCase) -> None:

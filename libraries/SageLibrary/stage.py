@@ -24,6 +24,8 @@ class Stage:
     def __init__(self) -> None:
         self.timeline = Timeline()
         self.last_result: OperationResult | None = None
+        self.failures: list[str] = []
+        """The messages of the tests that failed in this run."""
         self._lab: Lab | None = None
         self._cluster: ClusterManager | None = None
         self._pulse: Pulse | None = None
@@ -100,6 +102,11 @@ class Stage:
         """Give the configuration file the content that it had when the lab was taken into use, and keep that."""
         self._configuration = self._original
         self.restore_configuration()
+
+    def end_supervision(self) -> None:
+        """End the supervisor, where there is one: from now on nobody repairs anything."""
+        if hasattr(self.cluster, "supervision"):
+            self.supervision.end()
 
     def leave(self) -> None:
         """Let go of the lab: its configuration is as it was found, connections are closed."""

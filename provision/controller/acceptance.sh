@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Bring the lab up, run suites on it, take the lab down; end with the verdict and the report's path.
-# It exits with 0 when all passed, 1 when a test failed, 3 when the lab broke, 4 when nothing was proven.
+# It exits with 0 when all passed, 1 when a test failed, 3 when the lab broke, 4 when nothing was proven, 5 when tests passed
+# only when they were run again. KEEP_LAB, RERUN and PROCESSES, if set, say what they say to `sage-test run`.
 # usage: provision/controller/acceptance.sh NAME [ROBOT OPTION]... SUITE...      the report goes to results/NAME
 # LAB_OPTIONS, if set, is what `sage-lab up` is told instead of two workers and a spare. SAGE_LAB_TOPOLOGY, if set, is a
 # file that says how many nodes there are, for `sage-lab up` and for the suites.
@@ -14,12 +15,16 @@ if [[ $EUID -ne 0 ]]; then
     echo "The container lab needs root: run it as 'sudo make $name'." >&2
     exit 1
 fi
-trap '[[ -n "${KEEP_LAB:-}" ]] || sage-lab sweep >/dev/null' EXIT
+sweep() {
+    local status=$?
+    case "${KEEP_LAB:-}" in
+        1 | yes | true) ;;
+        on-fail) ((status)) || sage-lab sweep >/dev/null ;;
+        *) sage-lab sweep >/dev/null ;;
+    esac
+}
+trap sweep EXIT
 nodes="${SAGE_LAB_TOPOLOGY:+--topology $SAGE_LAB_TOPOLOGY}"
 read -r -a lab_options <<<"${LAB_OPTIONS:-${nodes:---workers 2 --spare new-worker}}"
-sage-lab up "${lab_options[@]}" || exit 3
-rm -f "results/$name/output.xml"   # an old one must not be taken for this run's
-robot --outputdir "results/$name" "$@" || true   # the verdict below says more than its status
-echo
-echo "report: $PWD/results/$name/report.html"
-python -m SageLibrary.report "results/$name/output.xml"
+((${PROCESSES:-1} > 1)) || sage-lab up "${lab_options[@]}" || exit 3   # side by side, each process brings up its own
+sage-test run --outputdir "results/$name" "$@"

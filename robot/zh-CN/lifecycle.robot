@@ -10,7 +10,7 @@ Language: zh-CN
 用例集终程    离开实验环境并留下时间线
 用例超时     3 minutes
 
-用例标签     lifecycle    slow    zh-cn
+用例标签     lifecycle    service    slow    zh-cn
 
 
 *** 用例 ***
@@ -54,6 +54,7 @@ Language: zh-CN
     [终程]    还原配置
 
 一个不可达的工作节点不拖累其他节点
+    [标签]    destructive
     假定 集群在运行
     并且 工作节点全部停止且其中一个被拔掉网线    worker-2
     当 集群被启动
@@ -71,6 +72,7 @@ Language: zh-CN
     并且 会话应已不同于    ${之前}
 
 非正常死亡之后仍能启动
+    [标签]    destructive
     假定 集群在运行
     并且 一切都被杀死
     并且 所有节点状态应为    停止

@@ -13,6 +13,7 @@ import yaml
 
 from sage_cluster.cli.main import main as sage_cluster
 from sage_lab.cli import commands as sage_lab
+from SageLibrary.running.cli import main as sage_test
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
@@ -69,8 +70,11 @@ def test_make_targets_that_a_document_names_exist(document: Path) -> None:
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
 def test_commands_that_a_document_names_exist(document: Path) -> None:
-    known = {"sage-cluster": _names(sage_cluster), "sage-lab": _names(sage_lab)}
-    named = re.findall(r"(?:^|[`$] ?|-- )(sage-cluster|sage-lab) ([a-z]+)", document.read_text(encoding="utf-8"), re.M)
+    programs = {"sage-cluster": sage_cluster, "sage-lab": sage_lab, "sage-test": sage_test}
+    known = {program: _names(command) for program, command in programs.items()}
+    named = re.findall(
+        r"(?:^|[`$] ?|-- )(sage-cluster|sage-lab|sage-test) ([a-z]+)", document.read_text(encoding="utf-8"), re.M
+    )
     assert not [f"{program} {command}" for program, command in named if command not in known[program]]
 
 

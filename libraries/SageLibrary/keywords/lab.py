@@ -9,6 +9,7 @@ from robot.api.deco import keyword
 
 from sage_cluster import SageError
 from sage_lab import Ability, Lab, Topology
+from SageLibrary import keep_lab
 from SageLibrary.keywords.component import Component
 from SageLibrary.node_name import NodeName
 from SageLibrary.stage import Stage
@@ -33,6 +34,7 @@ class LabKeywords(Component):
 
         Suites may nest: the lab goes when the outermost one calls `Leave The Lab`.
         """
+        keep_lab.check()
         self._users += 1
         self.stage.timeline.clear()
         if not self.stage.has_lab:
@@ -50,15 +52,22 @@ class LabKeywords(Component):
 
     @keyword
     def leave_the_lab(self) -> None:
-        """Stop the cluster and, when no outer suite uses it and KEEP_LAB is not set, take the lab down."""
+        """Stop the cluster and, when no outer suite uses it, take the lab down.
+
+        With KEEP_LAB=1 in the environment the lab stays. With KEEP_LAB=on-fail it stays when a test failed, and its
+        cluster runs on as the last test left it, without a supervisor; commands to look into it are shown.
+        """
         self._users -= 1
+        if self._users <= 0 and self.stage.has_lab and self.stage.failures and keep_lab.on_fail():
+            self._leave_as_it_is()
+            return
         try:
             self._stop_cluster()
         finally:
             if self._users <= 0 and self.stage.has_lab:
                 lab = self.stage.lab
                 self.stage.leave()
-                if os.environ.get("KEEP_LAB"):
+                if keep_lab.always():
                     logger.warn(f"KEEP_LAB is set: lab {lab.name} stays up; take it down with 'sage-lab down'")
                 else:
                     lab.down()
@@ -92,6 +101,19 @@ class LabKeywords(Component):
         """Switch a node on again."""
         self.need(Ability.POWER)
         self.stage.lab.power_on(node)
+
+    def _leave_as_it_is(self) -> None:
+        lab = self.stage.lab
+        states = self.stage.timeline.states()
+        nodes = keep_lab.worth_a_look(self.stage.failures, [node.name for node in lab.nodes], states)
+        try:
+            self.stage.end_supervision()
+        finally:
+            self.stage.leave()
+            logger.warn(
+                f"a test failed, so lab {lab.name} stays up. Look into it, then take it down:\n"
+                f"{keep_lab.how_to_look(lab.name, nodes)}"
+            )
 
     def _stop_cluster(self) -> None:
         if not self.stage.has_lab:

@@ -23,7 +23,7 @@ def main(output: Path, markdown: Path | None, json_file: Path | None) -> None:
     """Say how the run that left this output.xml ended.
 
     Exit status: 0 passed, 1 failed, 2 wrong usage, 3 infra (the lab broke), 4 inconclusive (a fault did not take
-    effect, or no test was run).
+    effect, or no test was run), 5 flaky (all passed, some only when they were run again).
     """
     try:
         result = ExecutionResult(str(output))
@@ -39,7 +39,7 @@ def main(output: Path, markdown: Path | None, json_file: Path | None) -> None:
         if test.outcome in BAD:
             click.echo(f"  {test.outcome.value}: {test.name}: {test.reason}")
         elif test.flaky:
-            click.echo(f"  flaky: {test.name}: it passed at a later attempt")
+            click.echo(f"  flaky: {test.name}: {test.reason if test.message else 'it passed at a later attempt'}")
     if markdown:
         markdown.write_text(as_markdown(tests, result.suite.name), encoding="utf-8")
     if json_file:
@@ -48,7 +48,7 @@ def main(output: Path, markdown: Path | None, json_file: Path | None) -> None:
 
 
 def _ended(test: TestCase) -> EndedTest:
-    outcome = outcome_of(test.status, test.message)
+    outcome = outcome_of(test.status, test.message, test.tags)
     return EndedTest(test.full_name, outcome, test.elapsed_time.total_seconds(), FLAKY in test.tags, test.message)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from enum import StrEnum
 
 from sage_lab import LabError
@@ -20,6 +20,7 @@ class Outcome(StrEnum):
     """How a test ended."""
 
     PASSED = "passed"
+    FLAKY = "flaky"
     FAILED = "failed"
     INFRA = "infra"
     INCONCLUSIVE = "inconclusive"
@@ -33,6 +34,7 @@ FLAKY = "flaky"
 
 MEANING = {
     Outcome.PASSED: "the cluster did what it should",
+    Outcome.FLAKY: "all passed, some of them only when they were run again",
     Outcome.FAILED: "the cluster or its managers were wrong",
     Outcome.INFRA: "the lab broke: this says nothing of the cluster",
     Outcome.INCONCLUSIVE: "the fault did not take effect: nothing was tested",
@@ -40,27 +42,27 @@ MEANING = {
 }
 
 
-STATUS = {Outcome.PASSED: 0, Outcome.FAILED: 1, Outcome.INFRA: 3, Outcome.INCONCLUSIVE: 4}
+STATUS = {Outcome.PASSED: 0, Outcome.FAILED: 1, Outcome.INFRA: 3, Outcome.INCONCLUSIVE: 4, Outcome.FLAKY: 5}
 """The exit status of each verdict; 2 is left to wrong usage, as everywhere."""
 
 
 def verdict_of(outcomes: Iterable[Outcome]) -> Outcome:
     """The verdict of a run: the gravest of its outcomes; inconclusive when no test was run, or all were skipped."""
     found = set(outcomes)
-    for outcome in (Outcome.FAILED, Outcome.INFRA, Outcome.INCONCLUSIVE, Outcome.PASSED):
+    for outcome in (Outcome.FAILED, Outcome.INFRA, Outcome.INCONCLUSIVE, Outcome.FLAKY, Outcome.PASSED):
         if outcome in found:
             return outcome
     return Outcome.INCONCLUSIVE
 
 
-def outcome_of(status: str, message: str) -> Outcome:
+def outcome_of(status: str, message: str, tags: Collection[str] = ()) -> Outcome:
     """The outcome of a test by Robot's ``status`` (PASS, FAIL, SKIP) and its message, which begins with the error.
 
     What a teardown adds does not change what the test itself found. A table's rows fail apart: one that shows the
-    cluster to be wrong outweighs those that show nothing.
+    cluster to be wrong outweighs those that show nothing. A test that passed late has the tag ``flaky``.
     """
     if status == "PASS":
-        return Outcome.PASSED
+        return Outcome.FLAKY if FLAKY in tags else Outcome.PASSED
     if status != "FAIL":
         return Outcome.SKIPPED
     own, _, teardown = message.partition(TEARDOWN)

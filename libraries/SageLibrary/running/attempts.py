@@ -2,76 +2,135 @@
 
 from __future__ import annotations
 
-import subprocess
+import re
+import shutil
 import sys
+import textwrap
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from robot.api import ExecutionResult, ResultVisitor
 from robot.model import TestCase  # type: ignore[import-untyped]  # it has no type hints
 from robot.rebot import rebot  # type: ignore[import-untyped]  # it has no type hints
-from robot.result import Result  # type: ignore[import-untyped]  # it has no type hints
 
-from SageLibrary.report.verdict import FLAKY
+from SageLibrary.report.verdict import FLAKY, Outcome, outcome_of, verdict_of
+from SageLibrary.running.robot_process import WRONG_USAGE, run_robot
 
-OUTPUT = "output.xml"
-WRONG_USAGE = 252
-"""robot's own exit status for options or suites that are wrong; 253 to 255 are an interruption and a crash."""
+OUTPUT, LOG, REPORT = "output.xml", "log.html", "report.html"
+NUMBERED = re.compile(r"attempt-(\d+)")
 
 
-def run_attempts(directory: Path, options: Sequence[str], suites: Sequence[str], reruns: int) -> int:
-    """Run the suites, then those tests that failed up to ``reruns`` times more; merge when there was more than one.
+@dataclass(frozen=True)
+class Attempt:
+    """How one attempt of a test ended; ``log`` is where that is shown."""
 
-    Files go to ``directory``: with reruns those of each attempt to ``attempt-N`` below it, and the merged result has
-    every test's last attempt, with the message of the one before. Returns robot's exit status: how many failed at last.
+    number: int
+    outcome: Outcome
+    message: str
+    log: Path
+
+    def __str__(self) -> str:
+        was = "" if self.outcome in {Outcome.PASSED, Outcome.FAILED} else "was "
+        return f"attempt {self.number} {was}{self.outcome.value}"
+
+
+def forget_attempts(directory: Path) -> None:
+    """Remove what an earlier run left here that could be taken for this one's."""
+    (directory / OUTPUT).unlink(missing_ok=True)
+    for output in _numbered(directory):
+        shutil.rmtree(output.parent)
+
+
+def run_failed_again(directory: Path, options: Sequence[str], suites: Sequence[str], times: int) -> int:
+    """Run the tests that failed in ``directory`` again until all pass, at most so many times.
+
+    The first attempt's robot files move to ``attempt-1`` below it, the others' go beside that, and ``directory`` gets
+    the merged result. Returns robot's exit status: how many failed at last, or what ended it. Tests that passed after
+    all have the tag ``flaky``; of several failures the gravest counts.
     """
-    if not reruns:
-        return _robot(directory, options, suites)
-    outputs: list[Path] = []
     status = 0
-    for number in range(1, reruns + 2):
-        again = ["--rerunfailed", str(outputs[-1])] if outputs else []
-        status = _robot(directory / f"attempt-{number}", [*options, *again], suites)
-        output = directory / f"attempt-{number}" / OUTPUT
-        if status >= WRONG_USAGE or not output.exists():
-            return status
-        outputs.append(output)
-        if status == 0:
+    for _ in range(times):
+        if not any(test.failed for test in ExecutionResult(directory / OUTPUT).suite.all_tests):
             break
-    merge(outputs, directory)
+        number = len(_numbered(directory)) or 1
+        again = directory / f"attempt-{number + 1}"
+        failed = ["--rerunfailed", str(directory / OUTPUT)]
+        status = run_robot([sys.executable, "-m", "robot", "--outputdir", str(again), *options, *failed, *suites])
+        if status >= WRONG_USAGE or not (again / OUTPUT).exists():
+            return status
+        if number == 1:
+            _put_aside(directory)
+        merge(_numbered(directory), directory)
     return status
 
 
 def merge(outputs: Sequence[Path], directory: Path) -> None:
-    """Write one output.xml, log and report of several attempts, with the tag ``flaky`` for tests that passed late."""
-    if len(outputs) > 1:
-        rebot(*outputs, merge=True, output=OUTPUT, log=None, report=None, outputdir=directory, stdout=None)
-        merged = ExecutionResult(directory / OUTPUT)
-    else:
-        merged = ExecutionResult(outputs[0])
-    merged.visit(_MarkFlaky(ever_failed(outputs)))
+    """Write one output.xml, log and report of these attempts, oldest first."""
+    rebot(*outputs, merge=True, output=OUTPUT, log=None, report=None, outputdir=directory, stdout=None)
+    merged = ExecutionResult(directory / OUTPUT)
+    merged.visit(_Judge(_attempts(outputs), directory))
     merged.save(directory / OUTPUT)
-    rebot(directory / OUTPUT, outputdir=directory, output=None)
+    rebot(directory / OUTPUT, outputdir=directory, output=None, stdout=None)
 
 
-def ever_failed(outputs: Sequence[Path]) -> set[str]:
-    """The full names of tests that failed in any of these attempts."""
-    return {test.full_name for output in outputs for test in _tests(ExecutionResult(output)) if test.failed}
+def suites_of(output: Path) -> list[str]:
+    """The files and directories that the run of this output.xml was given."""
+    suite = ExecutionResult(output).suite
+    return [str(suite.source)] if suite.source else [str(child.source) for child in suite.suites]
 
 
-def _tests(result: Result) -> list[TestCase]:
-    return list(result.suite.all_tests)
+def _numbered(directory: Path) -> list[Path]:
+    """The outputs of all attempts, oldest first; none before a test was run again."""
+    found = {int(match[1]): path for path in directory.glob("*/") if (match := NUMBERED.fullmatch(path.name))}
+    return [path / OUTPUT for _, path in sorted(found.items()) if (path / OUTPUT).exists()]
 
 
-def _robot(directory: Path, options: Sequence[str], suites: Sequence[str]) -> int:
-    command = [sys.executable, "-m", "robot", "--outputdir", str(directory), *options, *suites]
-    return subprocess.run(command, check=False).returncode
+def _put_aside(directory: Path) -> None:
+    first = directory / "attempt-1"
+    first.mkdir(exist_ok=True)
+    for name in (LOG, REPORT, OUTPUT):
+        if (directory / name).exists():
+            (directory / name).replace(first / name)
 
 
-class _MarkFlaky(ResultVisitor):  # type: ignore[misc]  # it has no type hints
-    def __init__(self, failed: set[str]) -> None:
-        self._failed = failed
+def _attempts(outputs: Sequence[Path]) -> dict[str, list[Attempt]]:
+    found: dict[str, list[Attempt]] = {}
+    for number, output in enumerate(outputs, start=1):
+        for test in ExecutionResult(output).suite.all_tests:
+            outcome = outcome_of(test.status, test.message)
+            attempt = Attempt(number, outcome, test.message.strip(), output.with_name(LOG))
+            found.setdefault(test.full_name, []).append(attempt)
+    return found
+
+
+class _Judge(ResultVisitor):  # type: ignore[misc]  # it has no type hints
+    """Says of each test that was run again what became of every attempt, in place of rebot's HTML."""
+
+    def __init__(self, attempts: dict[str, list[Attempt]], directory: Path) -> None:
+        self._attempts = attempts
+        self._directory = directory
 
     def visit_test(self, test: TestCase) -> None:
-        if test.passed and test.full_name in self._failed:
+        attempts = self._attempts[test.full_name]
+        if len(attempts) == 1:
+            return
+        *before, last = attempts
+        said = ", ".join(map(str, attempts))
+        if last.outcome is Outcome.PASSED:
             test.tags.add(FLAKY)
+            test.message = "\n\n".join([said, *map(self._told, before)])
+            return
+        test.status = test.FAIL  # one that was skipped at last has not shown the failure to be gone
+        outcome = verdict_of(attempt.outcome for attempt in attempts)
+        gravest = next(attempt for attempt in reversed(attempts) if attempt.outcome is outcome)
+        others = [attempt for attempt in attempts if attempt is not gravest]
+        test.tags.remove([f"verdict-{one.value}" for one in Outcome])
+        if outcome is not Outcome.FAILED:
+            test.tags.add(f"verdict-{outcome.value}")
+        test.message = "\n\n".join([gravest.message, said, *map(self._told, others)])
+
+    def _told(self, attempt: Attempt) -> str:
+        """An attempt and its message, set in, so that the message does not count as this test's own."""
+        log = attempt.log.relative_to(self._directory)
+        return f"{attempt} ({log}):\n{textwrap.indent(attempt.message or 'no message', '    ')}"

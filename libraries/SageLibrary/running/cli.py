@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
+import importlib.util
 import sys
 from collections.abc import Callable
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +12,14 @@ import click
 from robot.errors import DataError  # type: ignore[import-untyped]  # it has no type hints
 
 from SageLibrary.report.__main__ import main as verdict
-from SageLibrary.running.attempts import OUTPUT, WRONG_USAGE, run_attempts
-from SageLibrary.running.durations import clock, earlier_durations
-from SageLibrary.running.plan import PlannedTest, plan
+from SageLibrary.running.attempts import OUTPUT, REPORT, forget_attempts, run_failed_again, suites_of
+from SageLibrary.running.durations import earlier_durations, recordings
+from SageLibrary.running.parallel import run_parallel
+from SageLibrary.running.plan import plan
+from SageLibrary.running.plan_table import as_json, as_text
+from SageLibrary.running.robot_process import WRONG_USAGE, run_robot
 
-PROGRESS = "SageLibrary.running.progress.Progress"
+CONSOLE = ("--console", "SageLibrary.running.progress.Progress")
 Command = Callable[..., Any]
 
 
@@ -33,18 +35,37 @@ def _selection(command: Command) -> Command:
     return command
 
 
+_variables = click.option("--variable", "-v", "variables", multiple=True, metavar="NAME:VALUE", help="Set a variable.")
+
+
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 def main() -> None:
-    """Run suites, plan a run, judge a finished one. `robot` itself does as well, without these comforts."""
+    """Run suites, plan a run, run what failed again, judge a finished run. Plain `robot` runs them as well."""
 
 
 @main.command("run")
 @_selection
 @click.option("--outputdir", "-d", type=click.Path(path_type=Path), default=Path("results"), show_default=True)
 @click.option(
-    "--rerun", type=click.IntRange(min=0), default=0, show_default=True, help="Run failed tests so often more."
+    *("--rerun", "rerun"),
+    type=click.IntRange(min=0),
+    default=0,
+    envvar="RERUN",
+    show_default=True,
+    show_envvar=True,
+    help="Run tests that failed up to so many times more.",
 )
-@click.option("--variable", "-v", "variables", multiple=True, metavar="NAME:VALUE", help="Set a variable.")
+@click.option(
+    *("--processes", "processes"),
+    type=click.IntRange(min=1),
+    default=1,
+    envvar="PROCESSES",
+    show_default=True,
+    show_envvar=True,
+    help="Run so many suites at once, each on a lab of its own.",
+)
+@click.option("--exitonfailure", "-X", is_flag=True, help="Stop at the first test that fails.")
+@_variables
 @click.pass_context
 def run_command(
     context: click.Context,
@@ -52,66 +73,113 @@ def run_command(
     include: tuple[str, ...],
     exclude: tuple[str, ...],
     tests: tuple[str, ...],
+    variables: tuple[str, ...],
     outputdir: Path,
     rerun: int,
-    variables: tuple[str, ...],
+    processes: int,
+    exitonfailure: bool,
 ) -> None:
     """Run suites with a line per test, and end with the verdict as text and exit status.
 
-    With --rerun, tests that failed are run again; each attempt keeps its files in attempt-N, and a test that
-    passed late is called flaky.
+    The statuses are those of `sage-test verdict`. A test that failed and passed when it was run again is flaky, which
+    is a verdict of its own; the files of each attempt are kept in attempt-1, attempt-2 and so on.
+
+    KEEP_LAB=1 in the environment keeps the lab, KEEP_LAB=on-fail keeps it when a test failed. Any other option of
+    robot may stand in ROBOT_OPTIONS.
+
+    \b
+    Examples:
+      sage-test run robot/lifecycle.robot
+      sage-test run --exclude slow --rerun 1 robot/failure.robot robot/recovery.robot
+      KEEP_LAB=on-fail sage-test run -X --test "Dashboard Answers" robot/lifecycle.robot
     """
-    options = ["--console", PROGRESS]
-    for option, values in {"include": include, "exclude": exclude, "test": tests, "variable": variables}.items():
-        options += [word for value in values for word in (f"--{option}", value)]
-    (outputdir / OUTPUT).unlink(missing_ok=True)  # an old one must not be taken for this run's
-    status = run_attempts(outputdir, options, suites, rerun)
-    if status == WRONG_USAGE:
-        sys.exit(2)
-    click.echo(f"\nreport: {outputdir / 'report.html'}")
-    context.invoke(verdict, output=outputdir / OUTPUT)
+    selection = {"include": include, "exclude": exclude, "test": tests}
+    options = [*CONSOLE, *(["--exitonfailure"] if exitonfailure else []), *_words({"variable": variables})]
+    forget_attempts(outputdir)
+    if processes > 1:
+        if importlib.util.find_spec("pabot") is None:
+            raise click.UsageError("--processes needs pabot; install it with 'provision/controller/install.sh dev'")
+        status = run_parallel(outputdir, [*options, *_words(selection)], suites, processes)
+    else:
+        robot = [sys.executable, "-m", "robot", "--outputdir", str(outputdir)]
+        status = run_robot([*robot, *options, *_words(selection), *suites])
+    _stop_if_ended(status, outputdir)
+    if rerun and status < WRONG_USAGE:
+        # The tests that failed are known by name now: options that choose by tags could only take some away.
+        _stop_if_ended(run_failed_again(outputdir, options, suites, rerun), outputdir)
+    _judge(context, outputdir)
+
+
+@main.command("rerun")
+@click.argument("directory", type=click.Path(path_type=Path, exists=True, file_okay=False), default=Path("results"))
+@click.option("--times", type=click.IntRange(min=1), default=1, show_default=True, help="At most so often.")
+@_variables
+@click.pass_context
+def rerun_command(context: click.Context, directory: Path, times: int, variables: tuple[str, ...]) -> None:
+    """Run those tests again that failed in a finished run, and merge the results there.
+
+    DIRECTORY is where that run left its files: results, unless another is named. Each attempt is kept; the verdict is
+    as that of `sage-test run --rerun`.
+    """
+    if not (directory / OUTPUT).is_file():
+        raise click.UsageError(f"{directory} has no {OUTPUT}, so no run ended there")
+    try:
+        suites = suites_of(directory / OUTPUT)
+    except DataError as error:
+        raise click.UsageError(f"{directory / OUTPUT} is no result of a run: {str(error).splitlines()[0]}") from error
+    options = [*CONSOLE, *_words({"variable": variables})]
+    _stop_if_ended(run_failed_again(directory, options, suites, times), directory)
+    _judge(context, directory)
 
 
 @main.command("plan")
 @_selection
 @click.option("--results", type=click.Path(path_type=Path), default=Path("results"), help="Where earlier runs lie.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.option("--json", "json", is_flag=True, help="Print JSON.")
 def plan_command(
     suites: tuple[str, ...],
     include: tuple[str, ...],
     exclude: tuple[str, ...],
     tests: tuple[str, ...],
     results: Path,
-    as_json: bool,
+    json: bool,
 ) -> None:
-    """Print the tests, the nodes and faults they name, and the expected minutes. Touches no machine."""
+    """Print the tests, the nodes and faults in them, and the expected minutes. Touches no machine.
+
+    The exit status is 1 when a test could not run, because of a misspelt word for example.
+
+    \b
+    Examples:
+      sage-test plan --exclude slow robot
+      sage-test plan --include destructive --json robot
+    """
     try:
-        planned = plan(suites, earlier_durations(results), include=include, exclude=exclude, tests=tests)
+        planned = plan(suites, earlier_durations(recordings(results)), include=include, exclude=exclude, tests=tests)
     except DataError as error:
         raise click.UsageError(str(error)) from error
-    if as_json:
-        click.echo(json.dumps([asdict(test) for test in planned], indent=1))
-    else:
-        _print_plan(planned)
+    click.echo(as_json(planned) if json else as_text(planned))
+    sys.exit(1 if any(test.problem for test in planned) else 0)
 
 
 main.add_command(verdict, "verdict")
 
 
-def _print_plan(planned: list[PlannedTest]) -> None:
-    suite = ""
-    for test in planned:
-        if test.suite != suite:
-            suite = test.suite
-            click.echo(f"\n{suite}")
-        click.echo(f"  {'?' if test.seconds is None else clock(test.seconds):>6}  {test.name}")
-        for what, words in (("nodes", test.nodes), ("faults", test.faults)):
-            if words:
-                click.echo(f"          {what}: {', '.join(words)}")
-    known = [test.seconds for test in planned if test.seconds is not None]
-    unknown = len(planned) - len(known)
-    more = f", and {unknown} that never ran here" if unknown else ""
-    click.echo(f"\n{len(planned)} tests; {clock(sum(known))} minutes in earlier runs{more}")
+def _words(options: dict[str, tuple[str, ...]]) -> list[str]:
+    return [word for option, values in options.items() for value in values for word in (f"--{option}", value)]
+
+
+def _stop_if_ended(status: int, directory: Path) -> None:
+    """Exit where there is nothing to judge: the options were wrong, or robot itself ended early."""
+    if status == WRONG_USAGE:
+        sys.exit(2)
+    if not (directory / OUTPUT).exists():
+        click.echo(f"robot ended with status {status} and left no {OUTPUT}: nothing is proven", err=True)
+        sys.exit(4)
+
+
+def _judge(context: click.Context, directory: Path) -> None:
+    click.echo(f"\nreport: {(directory / REPORT).resolve()}")
+    context.invoke(verdict, output=directory / OUTPUT)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What a run would do, without doing it: the tests, the nodes and faults they name, and how long that took before."""
+"""What a run would do, without doing it: the tests, the nodes and faults in them, and how long they take."""
 
 from __future__ import annotations
 
@@ -6,24 +6,37 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from robot.running import TestCase, TestSuite  # type: ignore[import-untyped]  # it has no type hints
+from robot import result, running
+from robot.errors import DataError  # type: ignore[import-untyped]  # it has no type hints
+from robot.libraries.BuiltIn import BuiltIn
 
 from sage_lab.faults import FaultKind
 from SageLibrary.node_name import is_node
-from SageLibrary.running.durations import Durations, expected
+from SageLibrary.running.durations import Durations, Expected, expected
 from SageLibrary.target import WORDS
+
+FAULTS = {kind.value for kind in FaultKind}
+BREAKING = {
+    "Unplug": "unplugged",
+    "Cut The Power": "power cut",
+    "Connection Should Survive A Power Cycle": "power cut",
+    "Everything On Node Is Killed": "everything killed",
+    "Simulate Failure": "raylet killed",
+}
+"""Keywords that break something and do not name it in an argument."""
 
 
 @dataclass(frozen=True)
 class PlannedTest:
-    """One test: its suite, tags, what its lines name, and what it took last (seconds; None: never run)."""
+    """One test: what its lines and those of its keywords name; ``problem`` is why it cannot run, or empty."""
 
     suite: str
     name: str
     tags: tuple[str, ...]
     nodes: tuple[str, ...]
     faults: tuple[str, ...]
-    seconds: float | None
+    expected: Expected
+    problem: str
 
 
 def plan(
@@ -34,24 +47,62 @@ def plan(
     exclude: Sequence[str] = (),
     tests: Sequence[str] = (),
 ) -> list[PlannedTest]:
-    """The tests of these files and directories that ``robot`` would run with the same options. Touches no machine.
+    """The tests of these files and directories that robot would run with the same options, by a dry run of it.
 
-    Raises robot.errors.DataError for a path that holds no suite.
+    Touches no machine. Raises robot.errors.DataError for a path without a suite, or without such tests.
     """
-    suite = TestSuite.from_file_system(*paths)
+    suite = running.TestSuite.from_file_system(*paths)
     suite.configure(include_tags=include or None, exclude_tags=exclude or None, include_tests=tests or None)
-    return [_planned(test, durations) for test in suite.all_tests]
+    words = _Words()
+    done = suite.run(dryrun=True, output=None, console="none", listener=words)
+    return [_planned(test, words.of.get(test.full_name, []), durations) for test in done.suite.all_tests]
 
 
-def _planned(test: TestCase, durations: Durations) -> PlannedTest:
-    words = list(dict.fromkeys(str(word).lower() for item in test.body for word in getattr(item, "args", ())))
-    faults = {kind.value for kind in FaultKind}
+class _Words:
+    """A listener that gathers the arguments of all keywords of each test, and what its keywords break."""
+
+    ROBOT_LISTENER_API_VERSION = 3
+
+    def __init__(self) -> None:
+        self.of: dict[str, list[str]] = {}
+        self._test = ""
+
+    def start_test(self, data: running.TestCase, _: result.TestCase) -> None:
+        self._test = data.full_name
+        self.of[self._test] = []
+
+    def end_test(self, data: running.TestCase, _: result.TestCase) -> None:
+        del data
+        self._test = ""
+
+    def start_library_keyword(self, data: running.Keyword, keyword: running.LibraryKeyword, _: result.Keyword) -> None:
+        if self._test and keyword.name in BREAKING:
+            self.of[self._test].append(BREAKING[keyword.name])
+        self._gather(data)
+
+    def start_user_keyword(self, data: running.Keyword, _: running.UserKeyword, __: result.Keyword) -> None:
+        self._gather(data)
+
+    def _gather(self, data: running.Keyword) -> None:
+        if not self._test:
+            return
+        for argument in data.args:
+            try:
+                value = BuiltIn().replace_variables(argument)
+            except DataError:  # known only in a real run
+                continue
+            self.of[self._test] += map(str, value) if isinstance(value, list) else [str(value)]
+
+
+def _planned(test: result.TestCase, words: Sequence[str], durations: Durations) -> PlannedTest:
+    said = list(dict.fromkeys(" ".join(word.lower().split()) for word in words))
     suite = test.parent.full_name if test.parent else ""
     return PlannedTest(
         suite,
         test.name,
         tuple(test.tags),
-        tuple(word for word in words if word in WORDS or is_node(word)),
-        tuple(word for word in words if word in faults),
-        expected(durations, suite, test.name),
+        tuple(word for word in said if word in WORDS or is_node(word)),
+        tuple(word for word in said if word in FAULTS or word in BREAKING.values()),
+        expected(durations, suite, test.name, test.tags),
+        "" if test.passed or test.skipped else test.message,
     )

@@ -1,142 +1,152 @@
-"""What a person sees while suites run: a line per test, and on a terminal one line that lives.
+"""What a person sees while suites run: a line per test, and on a terminal lines below that live.
 
 Given to robot as ``--console SageLibrary.running.progress.Progress``.
 """
 
 from __future__ import annotations
 
-import os
-import shutil
-import threading
+import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.text import Text
 from robot import result, running
 from robot.libraries.BuiltIn import BuiltIn, RobotNotRunningError
 from robot.output import Message  # type: ignore[import-untyped]  # it has no type hints
 from robot.output.console import BaseConsole  # type: ignore[import-untyped]  # it has no type hints
 
-from SageLibrary.running.durations import Durations, clock, earlier_durations, expected
+from SageLibrary.report.colours import colour_of
+from SageLibrary.running.remaining import Remaining
 
 if TYPE_CHECKING:
     from SageLibrary import SageLibrary
+    from SageLibrary.timeline import Timeline
 
-REFRESH_SECONDS = 0.5
-CLEAR = "\r\x1b[2K"
+REFRESHES_PER_SECOND = 2
+MOST_LINES = 12
+STYLES = {"PASS": "green", "FAIL": "bold red", "SKIP": "yellow"}
 
 
 class Progress(BaseConsole):  # type: ignore[misc]  # it has no type hints
-    """A line per test with its time. On a terminal the last line has the test that runs, the nodes' states, the
-    time that has passed and, where all tests ran before, the time that is left."""
+    """A line per test with its time, and below one that failed or was skipped why.
+
+    On a terminal up to three lines live below: how many tests are over, the time that has passed and the time that is
+    expected in all; the test and the row that run; the nodes' states. Elsewhere there are no such lines and no colours.
+    """
 
     def __init__(self) -> None:
         super().__init__()
-        self._lives = os.isatty(1) and os.environ.get("TERM", "dumb") != "dumb"
-        self._guard = threading.RLock()
-        self._began = time.monotonic()
-        self._durations: Durations | None = None
-        self._left: list[tuple[str, str]] = []
-        self._count = self._total = 0
-        self._test = ""
+        self._out = Console(file=sys.__stdout__, highlight=False, markup=False, emoji=False, soft_wrap=True)
+        self._live: Live | None = None
+        self._timeline: Timeline | None = None
+        self._remaining: Remaining | None = None
+        self._test = self._row = ""
         self._test_began = 0.0
-        self._suite = ""
-        self._ended = threading.Event()
+        self._depth = 0
 
     def start_suite(self, data: running.TestSuite, result: result.TestSuite) -> None:
-        """The first suite knows all tests; each suite with tests gets a heading."""
-        if self._durations is None:
-            self._durations = earlier_durations(_results())
-            self._left = [(test.parent.full_name, test.name) for test in data.all_tests]
-            self._total = len(self._left)
-            if self._lives:
-                threading.Thread(target=self._refresh, name="progress", daemon=True).start()
-        if result.tests or data.tests:
-            self._say(f"\n{data.full_name}\n")
+        """The first suite knows all tests; each suite that has tests of its own gets a heading."""
+        del result
+        if self._remaining is None:
+            self._remaining = Remaining(data.all_tests, _results())
+            self._say(Text(f"{data.test_count} tests, about {self._remaining.total} minutes", style="dim"))
+            if self._out.is_terminal and not self._out.is_dumb_terminal:
+                self._live = Live(
+                    get_renderable=self._living_lines,
+                    console=self._out,
+                    refresh_per_second=REFRESHES_PER_SECOND,
+                    transient=True,
+                    redirect_stdout=False,
+                    redirect_stderr=False,
+                    vertical_overflow="crop",
+                )
+                self._live.start()
+        if data.tests:
+            self._say(Text(f"\n{data.full_name}", style="bold"))
 
     def start_test(self, data: running.TestCase, result: result.TestCase) -> None:
-        """The living line shows the test from now on."""
+        """The living lines show the test from now on."""
         del result
-        with self._guard:
-            self._count += 1
-            self._test, self._suite, self._test_began = data.name, data.parent.full_name, time.monotonic()
-            self._left = self._left[1:]
+        self._test, self._test_began, self._depth = data.name, time.monotonic(), 0
+        if self._remaining:
+            self._remaining.begin(data)
 
     def end_test(self, data: running.TestCase, result: result.TestCase) -> None:
-        """One line: status, time, name; below it why it failed or was skipped."""
+        """One line: status, seconds, name; below it why it failed or was skipped."""
+        self._test = self._row = ""
+        if self._remaining:
+            self._remaining.end(failed=result.failed)
         seconds = time.monotonic() - self._test_began
-        with self._guard:
-            self._test = ""
-            self._wipe()
-            self.highlight(result.status, f"{result.status:4}")
-            self.write(f" {seconds:6.1f} s  {data.name}\n")
-            if result.status != "PASS":
-                self.write("".join(f"               {line}\n" for line in result.message.strip().splitlines()[:12]))
+        line = Text.assemble((f"{result.status:4}", STYLES.get(result.status, "")), f" {seconds:6.1f} s  {data.name}")
+        self._say(line)
+        if result.status != "PASS":
+            lines = result.message.strip().splitlines()
+            more = [f"... {len(lines) - MOST_LINES} lines more in the log"] if len(lines) > MOST_LINES else []
+            self._say(Text("\n".join(f"               {line}" for line in [*lines[:MOST_LINES], *more])))
+
+    def start_keyword(self, data: running.Keyword, result: result.Keyword) -> None:
+        """The living lines show the test's own steps, with their arguments."""
+        del result
+        self._depth += 1
+        if self._depth == 1:
+            self._timeline = self._timeline or _timeline()
+            self._row = "  ".join([data.name or "", *map(str, data.args)])
+
+    def end_keyword(self, data: running.Keyword, result: result.Keyword) -> None:
+        """The step is over."""
+        del data, result
+        self._depth -= 1
+        if self._depth == 0:
+            self._row = ""
 
     def end_suite(self, data: running.TestSuite, result: result.TestSuite) -> None:
-        """The outermost suite ends the living line, and says how many passed; a setup that failed is told."""
+        """A setup or teardown that failed is told; the outermost suite ends the living lines and counts."""
         if result.message:
-            self._say(f"{data.full_name}: {result.message.strip()}\n")
+            self._say(Text(f"{data.full_name}: {result.message.strip()}", style="bold red"))
         if result.parent is None:
-            self._ended.set()
+            if self._live:
+                self._live.stop()
+                self._live = None
             counts = result.statistics
-            passed, total = counts.passed, counts.total
-            self._say(
-                f"\n{passed} of {total} tests passed, {counts.failed} failed, {counts.skipped} skipped, "
-                f"in {clock(time.monotonic() - self._began)}\n"
-            )
+            took = f", in {self._remaining.elapsed}" if self._remaining else ""
+            self._say(Text(f"\n{counts.passed} passed, {counts.failed} failed, {counts.skipped} skipped{took}"))
 
     def message(self, msg: Message) -> None:
         """Warnings and errors stand on lines of their own."""
-        with self._guard:
-            self._wipe()
+        if self._live and msg.level in {"WARN", "ERROR"} and msg.console and msg.message is not None:
+            self._say(Text(f"[ {msg.level} ] {msg.message}", style="yellow"))
+        else:
             super().message(msg)
 
-    def _say(self, text: str) -> None:
-        with self._guard:
-            self._wipe()
-            self.write(text)
+    def _say(self, text: Text) -> None:
+        self._out.print(text)
+        if self._out.file:
+            self._out.file.flush()
 
-    def _wipe(self) -> None:
-        if self._lives:
-            self.write(CLEAR)
-
-    def _refresh(self) -> None:
-        while not self._ended.wait(REFRESH_SECONDS):
-            with self._guard:
-                width = shutil.get_terminal_size().columns - 1
-                self.write(CLEAR + self._line()[:width])
-
-    def _line(self) -> str:
-        now = time.monotonic()
-        passed = f"{self._count}/{self._total}  {clock(now - self._began)}"
-        left = self._time_left(now)
-        parts = [passed + (f", {clock(left)} to go" if left is not None else "")]
-        if self._test:
-            parts.append(f"{self._test} {clock(now - self._test_began)}")
-        parts += [f"{node} {state}" for node, state in _states().items()]
-        return "  ".join(parts)
-
-    def _time_left(self, now: float) -> float | None:
-        durations = self._durations or {}
-        known = [expected(durations, suite, test) for suite, test in self._left]
-        if any(seconds is None for seconds in known):
-            return None
-        of_this = expected(durations, self._suite, self._test) if self._test else 0.0
-        rest = max(0.0, (of_this or 0.0) - (now - self._test_began)) if self._test else 0.0
-        return rest + sum(seconds or 0.0 for seconds in known)
+    def _living_lines(self) -> RenderableType:
+        lines = [Text(self._remaining.said() if self._remaining else "", no_wrap=True, overflow="ellipsis")]
+        if self._row:
+            taken = f"{self._test}  {int(time.monotonic() - self._test_began)} s  " if self._test else ""
+            lines.append(Text(taken + self._row, no_wrap=True, overflow="ellipsis"))
+        parts: list[str | tuple[str, str]] = []
+        for node, state in (self._timeline.states() if self._timeline else {}).items():
+            parts += [f"{node} ", (state, colour_of(state)), "  "]
+        if parts:
+            lines.append(Text.assemble(*parts, no_wrap=True, overflow="ellipsis"))
+        return Group(*lines)
 
 
 def _results() -> Path:
-    """Where this run, and those before it, leave their files."""
+    """Where this run leaves its files, and those before it did."""
     return Path(str(BuiltIn().get_variable_value("${OUTPUT DIR}", "results")))
 
 
-def _states() -> dict[str, str]:
-    """The last known state of each node; nothing before a lab is up."""
+def _timeline() -> Timeline | None:
+    """The timeline of the run; None before a suite imports the library."""
     try:
-        library = BuiltIn().get_library_instance("SageLibrary")
+        return cast("SageLibrary", BuiltIn().get_library_instance("SageLibrary")).stage.timeline
     except (RobotNotRunningError, RuntimeError):
-        return {}
-    states: dict[str, str] = cast("SageLibrary", library).stage.timeline.states()
-    return states
+        return None
