@@ -1,7 +1,7 @@
 # Two commands: `make lifecycle` (the main job) and `make test` (everything that proves the project).
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help lifecycle lifecycle-compose lifecycle-vm box failure failure-slow deployment reliability test lint unit bench docs clean
+.PHONY: help lifecycle lifecycle-compose lifecycle-vm box failure failure-slow deployment stress reliability test lint unit bench docs clean
 
 help:           ## This list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */\t/' | expand -t 20
@@ -34,6 +34,10 @@ failure-slow:   ## The long ones: faults that outlast Ray's patience, ten minute
 deployment:     ## The real SAGE package goes to every node: first, again, changed, cut, corrupt, rolled back
 	@provision/controller/install.sh
 	@provision/controller/acceptance.sh deployment robot/deployment.robot
+
+stress:         ## Many workers, OPERATIONS (100) at random from a SEED, eight callers at once, a SOAK (15m) of faults
+	@provision/controller/install.sh stress
+	@LAB_WORKERS=$(LAB_WORKERS) SEED=$(SEED) OPERATIONS=$(OPERATIONS) ROUNDS=$(ROUNDS) SOAK=$(SOAK) provision/controller/stress.sh
 
 test:           ## Lint, types, unit and integration tests, acceptance suites, coverage
 	@provision/controller/install.sh dev

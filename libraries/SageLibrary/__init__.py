@@ -19,6 +19,8 @@ from SageLibrary.keywords.faults import FaultKeywords
 from SageLibrary.keywords.interruption import InterruptionKeywords
 from SageLibrary.keywords.lab import LabKeywords
 from SageLibrary.keywords.node import NodeKeywords
+from SageLibrary.keywords.soak import SoakKeywords
+from SageLibrary.keywords.stress import StressKeywords
 from SageLibrary.live import LiveListener
 from SageLibrary.node_name import Host, NodeName
 from SageLibrary.places import PlacesListener
@@ -64,5 +66,7 @@ class SageLibrary(DynamicCore):  # type: ignore[misc]  # it has no type hints
                 ConnectionKeywords(stage),
                 ConfigurationKeywords(stage),
                 DeploymentKeywords(stage),
+                StressKeywords(stage),
+                SoakKeywords(stage),
             ]
         )

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Install what the controller lacks: operating-system packages by apt, the Python environment in .venv.
-# usage: provision/controller/install.sh [dev|vm]      dev: with what tests need; vm: with Vagrant, libvirt and QEMU too
+# usage: provision/controller/install.sh [dev|stress|vm]
+#   dev: with what all tests need; stress: with what the stress suite needs; vm: with Vagrant, libvirt and QEMU too
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 extra="${1:-}"
