@@ -5,7 +5,7 @@ Documentation     Many workers, a hundred operations at random, eight callers at
 
 Resource          ../resources/stress.resource
 
-Suite Setup       Bring A Large Lab Up
+Suite Setup       Bring A Large Lab Up    ${LAB_WORKERS}
 Suite Teardown    Leave The Lab
 Test Timeout      60 minutes
 
@@ -13,22 +13,23 @@ Test Tags         stress    slow    destructive
 
 
 *** Variables ***
-${SEED}          ${EMPTY}
+${SEED}           ${EMPTY}
 ${LAB_WORKERS}    0
-${OPERATIONS}    100
-${ROUNDS}        4
-${SOAK}          15m
+${OPERATIONS}     100
+${ROUNDS}         4
+${SOAK}           15m
 
 
 *** Test Cases ***
 As Many Workers As Memory Has Room For
+    ${workers}=    The Configured Workers
     When Start The Cluster
     Then The Operation Should Succeed
     And Every Node Should Be    running
-    And A Task Should Run On Nodes    head    @{ALL WORKERS}
+    And A Task Should Run On Nodes    head    @{workers}
     When Stop The Cluster
     Then The Operation Should Succeed
-    And Node Should Be Clean    head    @{ALL WORKERS}
+    And Node Should Be Clean    head    @{workers}
 
 Operations At Random
     [Setup]    The Cluster Has Ten Workers And Is Stopped

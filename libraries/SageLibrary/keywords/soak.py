@@ -20,6 +20,7 @@ from SageLibrary.stress.faults_at_random import Blow, draw
 from SageLibrary.stress.growth import Growth, judge
 from SageLibrary.stress.long_manager import LongManager
 from SageLibrary.stress.sampling import allowances, sample
+from SageLibrary.stress.seed import the_seed
 from SageLibrary.stress.tables import Row, table
 
 SPARE = "new-worker"
@@ -35,7 +36,7 @@ class SoakKeywords(Component):
         self._supervisor = InterruptionKeywords(stage)
 
     @keyword
-    def nothing_should_grow_in_a_soak(self, lasting: timedelta, seed: int) -> None:
+    def nothing_should_grow_in_a_soak(self, lasting: timedelta, seed: str = "") -> None:
         """Faults that follow from the seed for so long; after each all is healed, and nothing has grown at the end.
 
         The supervisor repairs, and a manager in a process of its own does an operation after each fault. Measured when
@@ -43,7 +44,7 @@ class SoakKeywords(Component):
         the nodes. The slope over all of these samples is judged. It begins with a cluster of which everything runs.
         """
         workers = [host for host, _ in self.stage.cluster.config.get_workers_ssh_hosts()]
-        chance = random.Random(seed)  # noqa: S311 - to be repeated, not to be secret
+        chance = random.Random(the_seed(seed))  # noqa: S311 - to be repeated, not to be secret
         samples: list[tuple[float, dict[str, float]]] = []
         rows: list[Row] = []
         began = time.monotonic()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import secrets
 import time
 
 from robot.api import SkipExecution, logger
@@ -16,7 +15,8 @@ from SageLibrary.stress.model import ClusterModel, Deed, Operation
 from SageLibrary.stress.observed import INTERVAL
 from SageLibrary.stress.performer import Outcome
 from SageLibrary.stress.real_cluster import RealCluster
-from SageLibrary.stress.room import LEAST, workers_that_fit
+from SageLibrary.stress.room import workers_that_fit
+from SageLibrary.stress.seed import the_seed
 from SageLibrary.stress.tables import Row, table
 
 SPARE = "new-worker"
@@ -30,10 +30,14 @@ class StressKeywords(Component):
         self._model: ClusterModel | None = None
 
     @keyword
-    def workers_that_fit_in_memory(self) -> int:
-        """How many workers this machine's free memory has room for; it fails when that is less than ten."""
-        number = workers_that_fit()
-        logger.info(f"the free memory has room for {number} workers", also_console=True)
+    def workers_that_fit_in_memory(self, wanted: int = 0) -> int:
+        """How many workers this machine's free memory has room for, unless a number is wanted.
+
+        It fails when there is no room for ten.
+        """
+        number = wanted or workers_that_fit()
+        why = "as was wanted" if wanted else "as the free memory has room for them"
+        logger.info(f"{number} workers, {why}", also_console=True)
         return number
 
     @keyword
@@ -44,25 +48,21 @@ class StressKeywords(Component):
             raise SkipExecution(f"this lab has {have} workers, stress needs {number}: run 'make stress'")
 
     @keyword
-    def the_seed(self, given: str = "") -> int:
-        """The seed that is given, or a new one; in any case the log and the console say how to have the same again."""
-        seed = int(given) if given else secrets.randbelow(2**32)
-        logger.info(f"seed {seed}; for the same again: --variable SEED:{seed}", also_console=True)
-        return seed
+    def the_configured_workers(self) -> list[str]:
+        """The names of the workers in the configuration."""
+        return [host for host, _ in self.stage.cluster.config.get_workers_ssh_hosts()]
 
     @keyword
-    def the_cluster_should_have_workers(self, number: int = LEAST) -> list[str]:
-        """Leave the first so many workers in the configuration; nothing is started or stopped. Returns their names."""
-        names = [host for host, _ in self.stage.cluster.config.get_workers_ssh_hosts()]
-        for name in names[number:]:
+    def keep_workers_in_the_configuration(self, most: int) -> None:
+        """Leave the first so many workers in the configuration, or as many as there are; nothing is stopped."""
+        for name in self.the_configured_workers()[most:]:
             self.stage.cluster.config.remove_worker_ssh_host(name)
-        if len(names) < number:
-            raise AssertionError(f"the configured workers were {names}, should be {number} or more")
-        return names[:number]
 
     @keyword
-    def operations_at_random_should_agree_with_the_model(self, number: int, seed: int) -> None:
+    def operations_at_random_should_agree_with_the_model(self, number: int, seed: str = "") -> None:
         """So many operations that follow from the seed; after each the cluster is what the model says.
+
+        Without a seed a new one is drawn; the log and the console name it, for the same again.
 
         It begins with a cluster of which nothing runs. The state is asked of the managers, of Ray, and of the process
         table of every node. The first difference ends it.
@@ -81,14 +81,14 @@ class StressKeywords(Component):
             return RealCluster(self.stage.lab, self.stage.cluster, self._model.pool), self._model
 
         try:
-            run_once(begin, number, seed, tell)
+            run_once(begin, number, the_seed(seed), tell)
         finally:
             logger.info(table(("", "operation", "ended", "with the look", "the cluster is"), rows), html=True)
         if len(rows) != number:
             raise AssertionError(f"the operations were {len(rows)}, should be {number}")
 
     @keyword
-    def callers_at_once_should_agree_with_the_model(self, callers: int, rounds: int, seed: int) -> None:
+    def callers_at_once_should_agree_with_the_model(self, callers: int, rounds: int, seed: str = "") -> None:
         """In each round so many callers, half of them threads and half processes, operate at the same moment.
 
         In every second round nobody waits: each succeeds or is told that the cluster is busy, and by whom. In the
@@ -98,7 +98,7 @@ class StressKeywords(Component):
         model = self._model_of_nothing()
         model.apply(Operation(Deed.START_ALL), time.monotonic())
         system = RealCluster(self.stage.lab, self.stage.cluster, model.pool)
-        chance = random.Random(seed)  # noqa: S311 - to be repeated, not to be secret
+        chance = random.Random(the_seed(seed))  # noqa: S311 - to be repeated, not to be secret
         rows: list[Row] = []
         try:
             for number in range(1, rounds + 1):
@@ -114,5 +114,5 @@ class StressKeywords(Component):
 
     def _model_of_nothing(self) -> ClusterModel:
         config = self.stage.cluster.config
-        names = [host for host, _ in config.get_workers_ssh_hosts()]
+        names = self.the_configured_workers()
         return ClusterModel.of((*names, SPARE), names, int(config.get(INTERVAL)))
