@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 
 import psutil
@@ -30,28 +30,34 @@ find /tmp /home -xdev -type f -path '*/logs/*' 2>/dev/null | wc -l
 """
 
 
-def allowances(processes: Mapping[str, int]) -> dict[str, Allowance]:
-    """What may rise how much, for these processes of the controller, by their names."""
+def allowances(processes: Iterable[str]) -> dict[str, Allowance]:
+    """What may rise how much, for the controller's processes of these names."""
     return {f"{what} of the {name}": most for name in processes for what, most in CONTROLLER.items()} | NODES
 
 
-def sample(lab: Lab, processes: Mapping[str, int]) -> dict[str, float]:
-    """One value for each allowance. ``processes``: pids by name. Raises psutil.NoSuchProcess, LabError."""
+def sample(lab: Lab, processes: Mapping[str, psutil.Process]) -> dict[str, float]:
+    """One value for each allowance. ``processes`` by their names. Raises LabError; AssertionError when one is gone."""
     found: dict[str, float] = {}
-    for name, pid in processes.items():
-        process = psutil.Process(pid)
-        with process.oneshot():
-            values = (
-                process.num_threads(),
-                process.num_fds(),
-                len(process.net_connections()),
-                process.memory_info().rss / MIB,
-            )
+    for name, process in processes.items():
+        try:
+            values = _of_process(process)
+        except psutil.NoSuchProcess as error:
+            raise AssertionError(f"the {name}, process {process.pid}, was gone, should run on") from error
         found |= {f"{what} of the {name}": float(value) for what, value in zip(CONTROLLER, values, strict=True)}
     names = [node.name for node in lab.nodes]
     with ThreadPoolExecutor(max_workers=len(names)) as threads:
         looks = list(threads.map(lambda name: _look(lab, name), names))
     return found | dict(zip(NODES, map(sum, zip(*looks, strict=True)), strict=True))
+
+
+def _of_process(process: psutil.Process) -> tuple[float, ...]:
+    with process.oneshot():
+        return (
+            process.num_threads(),
+            process.num_fds(),
+            len(process.net_connections()),
+            process.memory_info().rss / MIB,
+        )
 
 
 def _look(lab: Lab, node: str) -> list[float]:
