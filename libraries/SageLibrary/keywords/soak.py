@@ -13,7 +13,6 @@ from robot.api.deco import keyword
 from sage_lab import LabError
 from sage_lab.faults import FaultNotEffectiveError, inject, kind_of
 from SageLibrary.keywords.component import Component
-from SageLibrary.keywords.faults import FaultKeywords
 from SageLibrary.keywords.interruption import InterruptionKeywords
 from SageLibrary.report.trend import chart
 from SageLibrary.stage import Stage
@@ -23,9 +22,11 @@ from SageLibrary.stress.long_manager import LongManager
 from SageLibrary.stress.sampling import allowances, sample
 from SageLibrary.stress.seed import the_seed
 from SageLibrary.stress.tables import Row, table
+from SageLibrary.waiting import wait_until
 
 SPARE = "new-worker"
 HEALTHY = timedelta(minutes=5)
+RUNS = "running, running"
 
 
 class SoakKeywords(Component):
@@ -33,7 +34,6 @@ class SoakKeywords(Component):
 
     def __init__(self, stage: Stage) -> None:
         super().__init__(stage)
-        self._faults = FaultKeywords(stage)
         self._supervisor = InterruptionKeywords(stage)
 
     @keyword
@@ -84,8 +84,14 @@ class SoakKeywords(Component):
         outcome = manager.perform(blow.after)
         if not outcome.success:
             logger.info(f"{blow.after} after {blow}: {outcome.said}")
-        self._faults.everything_should_run(HEALTHY)
+        wait_until("the states and the supervisor's words", self._states, _all_run, HEALTHY, RUNS)
         return "succeeded" if outcome.success else "failed"
+
+    def _states(self) -> dict[str, str]:
+        """What each node is, and what the supervisor thinks of it: right after a fault it may not have noticed yet."""
+        status = self.stage.cluster.status_cluster()
+        words = self.stage.supervision.states()
+        return {node.name: f"{node.state}, {words.get(node.name, {}).get('state', 'unknown')}" for node in status.nodes}
 
     @staticmethod
     def _show(found: list[Growth], samples: list[tuple[float, dict[str, float]]]) -> None:
@@ -98,3 +104,7 @@ class SoakKeywords(Component):
         logger.info(f"judged without the warm-up: {table(heads, rows)}", html=True)
         for name in samples[0][1]:
             logger.info(name + chart(name, [(f"{at:.0f} s", values[name]) for at, values in samples], ""), html=True)
+
+
+def _all_run(states: dict[str, str]) -> bool:
+    return set(states.values()) == {RUNS}
