@@ -58,6 +58,9 @@ class SoakKeywords(Component):
                 while time.monotonic() - began < lasting.total_seconds():
                     blow = draw(chance, workers, SPARE)
                     at = time.monotonic() - began
+                    if reason := kind_of(blow.kind).supported(self.stage.lab):
+                        rows.append((f"{at:.0f} s", str(blow), "", f"not possible here: {reason}", ""))
+                        continue
                     said = self._live_through(blow, manager)
                     samples.append((time.monotonic() - began, sample(self.stage.lab, processes)))
                     rows.append((f"{at:.0f} s", str(blow), str(blow.after), said, f"{samples[-1][0] - at:.1f} s"))
@@ -72,8 +75,6 @@ class SoakKeywords(Component):
 
     def _live_through(self, blow: Blow, manager: LongManager) -> str:
         """Strike, heal, operate, and wait until everything runs. Returns how the operation ended."""
-        if reason := kind_of(blow.kind).supported(self.stage.lab):
-            return f"not possible here: {reason}"
         try:
             with inject(self.stage.lab, blow.kind, *blow.targets, duration=blow.lasting):
                 time.sleep(blow.lasting)
