@@ -54,6 +54,10 @@ scaling:        ## Workers join and leave, one and many; ten go up, restart one 
 	@export SAGE_LAB_TOPOLOGY=resources/topologies/ten-workers.yaml; .venv/bin/sage-lab doctor --topology $$SAGE_LAB_TOPOLOGY && \
 	    provision/controller/acceptance.sh scaling robot/scaling.robot
 
+stress:         ## Many workers, OPERATIONS (100) at random from a SEED, eight callers at once, a SOAK (15m) of faults
+	@provision/controller/install.sh stress
+	@LAB_WORKERS=$(LAB_WORKERS) SEED=$(SEED) OPERATIONS=$(OPERATIONS) ROUNDS=$(ROUNDS) SOAK=$(SOAK) provision/controller/stress.sh
+
 test:           ## Lint, types, unit and integration tests, acceptance suites, coverage
 	@provision/controller/install.sh dev
 	@provision/controller/test.sh

@@ -20,6 +20,8 @@ from SageLibrary.keywords.interruption import InterruptionKeywords
 from SageLibrary.keywords.lab import LabKeywords
 from SageLibrary.keywords.node import NodeKeywords
 from SageLibrary.keywords.scaling import ScalingKeywords
+from SageLibrary.keywords.soak import SoakKeywords
+from SageLibrary.keywords.stress import StressKeywords
 from SageLibrary.live import LiveListener
 from SageLibrary.node_name import Host, NodeName
 from SageLibrary.places import PlacesListener
@@ -68,5 +70,7 @@ class SageLibrary(DynamicCore):  # type: ignore[misc]  # it has no type hints
                 ConfigurationKeywords(stage),
                 DeploymentKeywords(stage),
                 ScalingKeywords(stage),
+                StressKeywords(stage),
+                SoakKeywords(stage),
             ]
         )

@@ -18,6 +18,8 @@ from typing import Any
 from sage_cluster.errors import ClusterBusyError, SageError
 
 POLL_SECONDS = 0.1
+NAME_SECONDS = 1.0
+"""How long a caller that does not wait gives the other to say who it is, so that its refusal can name it."""
 JOURNAL_BYTES = 5_000_000
 BLOCK_BYTES = 65536
 
@@ -48,8 +50,10 @@ class Operations:
         deadline = time.monotonic() + wait
         with self._open_lock() as file:
             while not _try_lock(file):
-                if time.monotonic() >= deadline:
-                    raise self._busy(operation, file)
+                holder = self.current()
+                # One that is just beginning has not said who it is, one that is just ending says it no more.
+                if time.monotonic() >= deadline + (0.0 if holder else NAME_SECONDS):
+                    raise self._busy(operation, holder)
                 time.sleep(POLL_SECONDS)
             self._tell_torn(_holder_in(file))
             holder = {
@@ -140,9 +144,8 @@ class Operations:
                 fix="let this user write beside the configuration file",
             ) from error
 
-    def _busy(self, operation: str, file: TextIOWrapper) -> ClusterBusyError:
-        holder = _holder_in(file)
-        by = "another operation that is just beginning or ending"
+    def _busy(self, operation: str, holder: dict[str, Any] | None) -> ClusterBusyError:
+        by = "another operation, which does not say whose it is"
         if holder:
             by = f"'{holder['operation']}' by process {holder['pid']} on {holder['host']} since {holder['since']}"
         return ClusterBusyError(

@@ -61,6 +61,12 @@ def _handshake(target: Target, sock: socket.socket, settings: SshConfig) -> para
                 *(t for t in options.key_types if t not in known),
             ]
         transport.start_client(timeout=settings.connect_timeout)
+        if transport.is_active() and not transport.initial_kex_done:  # paramiko returns in silence when time is up
+            raise ConnectionLostError(
+                f"the SSH handshake did not end within {settings.connect_timeout:g} s",
+                where=str(target),
+                fix="see whether the node or this machine is overloaded, or raise ssh.connect_timeout",
+            )
         check_host_key(
             str(target),
             transport.get_remote_server_key(),

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Install what the controller lacks: operating-system packages by apt, the Python environment in .venv.
-# usage: provision/controller/install.sh [dev|bench|vm]
-# dev: with what tests need; bench: with the benchmarks' peers too; vm: with Vagrant, libvirt and QEMU too
+# usage: provision/controller/install.sh [dev|bench|stress|vm]
+# dev: with what tests need; bench: with the benchmarks' peers too; stress: with what the stress suite needs; vm: with
+# Vagrant, libvirt and QEMU too
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 extra="${1:-}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import re
@@ -94,6 +95,45 @@ def test_another_thread_is_busy_and_named(config: Path, shared: bool) -> None:
         with pytest.raises(ClusterBusyError) as caught, mine.exclusive("scale"):
             pass
         check_busy(caught.value, "stop cluster", os.getpid())
+
+
+def test_one_that_is_just_beginning_is_named(config: Path) -> None:
+    operations = Operations(config)
+    lock = config.with_name(f".{config.name}.operation")
+    with lock.open("w+") as beginning:
+        fcntl.flock(beginning, fcntl.LOCK_EX)
+        start = operations_module._start_time(os.getpid())
+        holder = {"operation": "start cluster", "pid": os.getpid(), "start": start, "host": "here", "since": "now"}
+
+        def say() -> None:
+            beginning.write(json.dumps(holder))
+            beginning.flush()
+
+        soon = threading.Timer(0.3, say)
+        soon.start()
+        with pytest.raises(ClusterBusyError, match=f"'start cluster' by process {os.getpid()} "):
+            operations.exclusive("stop cluster").__enter__()
+        soon.join()
+
+
+def test_one_that_is_just_ending_is_no_hindrance(config: Path) -> None:
+    lock = config.with_name(f".{config.name}.operation").open("w+")
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    soon = threading.Timer(0.3, lock.close)
+    soon.start()
+    with Operations(config).exclusive("stop cluster"):
+        pass
+    soon.join()
+
+
+def test_one_that_never_says_who_it_is_is_no_reason_to_wait_for_ever(
+    config: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(operations_module, "NAME_SECONDS", 0.2)
+    with config.with_name(f".{config.name}.operation").open("w+") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with pytest.raises(ClusterBusyError, match="busy with another operation, which does not say whose it is"):
+            Operations(config).exclusive("stop cluster").__enter__()
 
 
 def test_waiting_ends_when_the_other_does(config: Path) -> None:
