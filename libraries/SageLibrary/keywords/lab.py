@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from datetime import timedelta
 
 from robot.api import logger
 from robot.api.deco import keyword
@@ -11,8 +12,11 @@ from sage_cluster import SageError
 from sage_lab import Ability, Lab, Topology
 from SageLibrary.keywords.component import Component
 from SageLibrary.stage import Stage
+from SageLibrary.waiting import stretched
 
-SPARE = "new-worker"
+SPARES = "new-worker"
+BUSY = timedelta(minutes=1)
+"""How long another operation may go on before the lab goes."""
 
 
 class LabKeywords(Component):
@@ -27,15 +31,17 @@ class LabKeywords(Component):
         """Bring up a head, so many workers and the spare ``new-worker``, unless they are up already.
 
         The environment variable SAGE_LAB_PROVIDER names another kind of machine than containers, and
-        SAGE_LAB_INVENTORY, for ``static``, the file of machines that exist.
+        SAGE_LAB_INVENTORY, for ``static``, the file of machines that exist. SAGE_LAB_SPARES, if set, names other
+        spares, with commas between; nothing in it means none.
 
         Suites may nest: the lab goes when the outermost one calls `Leave The Lab`.
         """
         self._users += 1
         self.stage.timeline.clear()
         if not self.stage.has_lab:
+            spares = [name for name in os.environ.get("SAGE_LAB_SPARES", SPARES).split(",") if name]
             lab = Lab.up(
-                Topology.of(workers=workers, spares=(SPARE,)),
+                Topology.of(workers=workers, spares=spares),
                 report=logger.info,
                 provider=os.environ.get("SAGE_LAB_PROVIDER", "container"),
                 inventory=os.environ.get("SAGE_LAB_INVENTORY"),
@@ -94,7 +100,7 @@ class LabKeywords(Component):
         if not self.stage.has_lab:
             return
         try:
-            result = self.stage.cluster.stop_cluster(wait=60.0)
+            result = self.stage.cluster.stop_cluster(wait=stretched(BUSY).total_seconds())
         except SageError as error:
             logger.warn(f"the cluster could not be stopped: {error}")
             return

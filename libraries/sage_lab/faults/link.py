@@ -14,7 +14,6 @@ from sage_lab.faults.means import ByLab, OnNode
 from sage_lab.faults.node_agent import ask
 from sage_lab.faults.reach import CONTROLLER_NAME, Reach, reach
 from sage_lab.lab import Lab
-from sage_lab.providers.sshd import PORT
 
 _LOOK = 1.0
 _PACKET = 1000
@@ -103,7 +102,7 @@ def _burst(plan: Plan) -> int:
 
 def _connecting(lab: Lab, node: str) -> float:
     """Seconds until a connection over the cluster link stands: one round trip, the best of some tries."""
-    address = (lab.node(node).cluster_address, PORT)
+    address = (lab.node(node).cluster_address, lab.node(node).port)
 
     def connect() -> float:
         began = time.monotonic()
@@ -236,5 +235,11 @@ KINDS = (
             effective_probe=_unplugged,
             recovered_probe=_plugged,
         ),
+    ),
+    Kind(
+        FaultKind.INTERFACE_DOWN,
+        Family.LINK,
+        "The targets themselves switch the interface of their cluster link off.",
+        OnNode("link-down", effective_probe=_unplugged, recovered_probe=_plugged),
     ),
 )

@@ -23,6 +23,9 @@ class Ability(StrEnum):
     CLUSTER_LINK = "cluster link"
     SSH_SERVER = "SSH server"
     CLOCK = "clock"
+    RESET = "reset"
+    OWN_KERNEL = "own kernel"
+    OWN_DISK = "own disk"
 
 
 class Provider(Protocol):

@@ -26,6 +26,9 @@ _PROVISION_TIMEOUT = 120.0
 Result = TypeVar("Result")
 LACKS: Mapping[Ability, str] = {
     Ability.CLOCK: "the containers of a lab share the clock of this machine; it takes a virtual machine per node",
+    Ability.RESET: "a container has no reset button; 'reboot' ends and starts it",
+    Ability.OWN_KERNEL: "the containers of a lab share the kernel of this machine",
+    Ability.OWN_DISK: "the containers of a lab share the disk of this machine",
 }
 _STATES: dict[str, State] = {"running": "running", "paused": "paused"}
 
