@@ -29,4 +29,8 @@ def write_protect(way: SshAccess, directory: str, *, protect: bool) -> None:
     script = _PROTECT if protect else _UNPROTECT
     done = way.run(["sh", "-euc", script, "sh", directory], root=True, timeout=_TIMEOUT)
     if done.returncode != 0:
-        raise LabError(f"{directory} cannot be mounted: {done.stderr.strip()}", where=way.access.node)
+        raise LabError(
+            f"{directory} cannot be mounted over itself: {done.stderr.strip()}",
+            where=way.access.node,
+            fix="see what is mounted there: findmnt; a power cycle of the node takes the mount away",
+        )
