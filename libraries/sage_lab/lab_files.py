@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import socket
 import sys
 from collections.abc import Mapping, Sequence
@@ -24,6 +25,8 @@ CONTROLLER_ADDRESSES = {
     "controller-control": f"{CONTROL_NETWORK}.{CONTROLLER}",
 }
 LOG_DIRECTORY = f"/home/{USER}/.sage/logs"
+CONNECT_TIMEOUT = 10
+"""Seconds that OpenSSH waits for a node of pace 1."""
 PATIENCE: Mapping[str, Mapping[str, float]] = {
     "ssh": {"connect_timeout": 3, "command_timeout": 60},
     "cluster": {"start_timeout": 120, "answer_timeout": 15, "stop_timeout": 20, "drain_timeout": 30},
@@ -109,7 +112,7 @@ def _host_settings(user: str, key: Path, known: Path) -> str:
         "    GlobalKnownHostsFile none\n"
         "    StrictHostKeyChecking yes\n"
         "    PasswordAuthentication no\n"
-        "    ConnectTimeout 10\n"
+        f"    ConnectTimeout {CONNECT_TIMEOUT}\n"
         "    LogLevel ERROR\n"
     )
 
@@ -154,8 +157,11 @@ def sage_config(
     return _yaml(config)
 
 
-def be_patient(config: Path, pace: float) -> None:
-    """Let the managers wait so many times longer for the nodes of this SAGE configuration."""
+def be_patient(config: Path, ssh: Path, pace: float) -> None:
+    """Let the SAGE configuration and OpenSSH's wait so many times longer for the nodes."""
+    logins = ssh.read_text(encoding="utf-8")
+    patience = f"ConnectTimeout {round(CONNECT_TIMEOUT * pace)}"
+    ssh.write_text(re.sub(r"ConnectTimeout \d+", patience, logins), encoding="utf-8")
     content = yaml.safe_load(config.read_text(encoding="utf-8"))
     for section, waits in PATIENCE.items():
         content[section] = {**content.get(section, {}), **{key: round(one * pace, 1) for key, one in waits.items()}}

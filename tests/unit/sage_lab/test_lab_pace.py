@@ -19,6 +19,7 @@ SAID: list[str] = []
 def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Lab:
     made = Lab("t-pace", tmp_path, Choice.of(Topology.of(workers=1), "vagrant"))
     made.config_path.write_text("head: {host: head}\nssh: {user: sage, connect_timeout: 3}\n")
+    made.ssh_config_path.write_text("Host *\n    ConnectTimeout 10\n    LogLevel ERROR\n")
     SAID.clear()
     return made
 
@@ -41,6 +42,7 @@ def test_a_slow_node_makes_every_wait_of_the_managers_longer(lab: Lab, monkeypat
     pace.settle(lab, SAID.append)
     assert lab.pace == 10
     config = yaml.safe_load(lab.config_path.read_text())
+    assert lab.ssh_config_path.read_text() == "Host *\n    ConnectTimeout 100\n    LogLevel ERROR\n"
     assert config["head"] == {"host": "head"}
     assert config["ssh"]["user"] == "sage"
     for section, waits in PATIENCE.items():
