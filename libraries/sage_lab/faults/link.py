@@ -10,7 +10,7 @@ from typing import Any
 
 from sage_lab.faults import rules
 from sage_lab.faults.kinds import Family, FaultKind, Kind, Option, Options, Plan
-from sage_lab.faults.means import ByLab, OnNode
+from sage_lab.faults.means import OnNode
 from sage_lab.faults.node_agent import ask
 from sage_lab.faults.reach import CONTROLLER_NAME, Reach, reach
 from sage_lab.lab import Lab
@@ -122,16 +122,6 @@ def _is_prompt(lab: Lab, node: str, plan: Plan) -> str:
     return "a round trip is still late" if not _is_late(lab, node, plan) else ""
 
 
-def _unplugged(lab: Lab, node: str, _: Plan) -> str:
-    seen = reach(lab, node, CONTROLLER_NAME)
-    return str(seen) if any(seen.passes) else ""
-
-
-def _plugged(lab: Lab, node: str, _: Plan) -> str:
-    seen = reach(lab, node, CONTROLLER_NAME)
-    return "" if all(seen.passes) else str(seen)
-
-
 def _percent(default: float) -> Option:
     return Option("percent", default, "how many of a hundred packets", least=0.1, most=100)
 
@@ -224,22 +214,5 @@ KINDS = (
             text=lambda fault, options: rules.limited_into(fault, int(options["kilobytes"])),
         ),
         (Option("kilobytes", 125, "in a second", least=8, most=4000),),
-    ),
-    Kind(
-        FaultKind.UNPLUGGED,
-        Family.LINK,
-        "The cable of the targets' cluster link is pulled.",
-        ByLab(
-            begin=lambda lab, node, _: lab.unplug(node),
-            end=lambda lab, node, _: lab.plug(node),
-            effective_probe=_unplugged,
-            recovered_probe=_plugged,
-        ),
-    ),
-    Kind(
-        FaultKind.INTERFACE_DOWN,
-        Family.LINK,
-        "The targets themselves switch the interface of their cluster link off.",
-        OnNode("link-down", effective_probe=_unplugged, recovered_probe=_plugged),
     ),
 )
