@@ -1,6 +1,6 @@
 *** Settings ***
 Documentation     Faults of the machines themselves: each takes effect and is healed, both seen from outside of the node.
-...               What a lab's machines cannot have is skipped with the reason; 'sage-lab faults matrix' shows all.
+...               What a lab's machines cannot have is skipped with the reason.
 
 Resource          ../resources/cluster.resource
 
