@@ -1,5 +1,5 @@
 *** Settings ***
-Documentation     Faults of the machines themselves: each takes effect and is healed, both seen from outside of the node.
+Documentation     Faults of the machines themselves: each takes effect and is healed, both seen from outside.
 ...               What a lab's machines cannot have is skipped with the reason.
 
 Resource          ../resources/cluster.resource
