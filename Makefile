@@ -16,11 +16,11 @@ lifecycle-compose: ## The lifecycle suite under Docker Compose, on this machine'
 	@LAB_OPTIONS="--provider compose --workers 2 --spare new-worker" provision/controller/with-docker.sh \
 		provision/controller/acceptance.sh lifecycle-compose robot/lifecycle.robot
 
-box:            ## Build the virtual machines' box from Debian's packages, with Ray (never run to its end yet)
+box:            ## Build the virtual machines' box from Debian's packages, with Ray
 	@provision/controller/install.sh vm
 	@SAGE_PYTHON=.venv/bin/python provision/box/build.sh
 
-lifecycle-vm:   ## The lifecycle suite on virtual machines (never run yet, see docs/vm-lab.md)
+lifecycle-vm:   ## Lifecycle and machine faults on virtual machines; not passed as a whole yet: docs/vm-lab.md
 	@provision/controller/install.sh vm
 	@provision/box/lifecycle-vm.sh
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from robot import result, running
 from robot.api import logger
+from robot.libraries.DateTime import convert_time
 
 from sage_cluster import SageError
 from sage_lab import Lab, LabError
@@ -17,6 +18,7 @@ from SageLibrary.report.lanes import draw
 from SageLibrary.report.recorder import Files, Recorder
 from SageLibrary.report.verdict import Outcome, outcome_of
 from SageLibrary.residue_check import ResidueCheck
+from SageLibrary.waiting import patient
 
 if TYPE_CHECKING:
     from SageLibrary.stage import Stage
@@ -44,6 +46,28 @@ class EvidenceListener:
         self._residue = ResidueCheck()
         self._recording = False
         self._results: Path | None = None
+        self._suites: list[running.TestSuite] = []
+        self._stretched = False
+
+    def start_suite(self, data: running.TestSuite, _: result.TestSuite) -> None:
+        """Keep the outermost suite, whose tests get more time when the lab is slow."""
+        self._suites.append(data)
+
+    def end_suite(self, _: running.TestSuite, __: result.TestSuite) -> None:
+        """A suite ends."""
+        self._suites.pop()
+
+    def end_library_keyword(self, _: running.Keyword, keyword: object, __: result.Keyword) -> None:
+        """As soon as a lab is there, give the tests to come as much time as it needs."""
+        del keyword
+        if self._stage.has_lab and not self._stretched:
+            self._stretched = True
+            for test in self._suites[0].all_tests:
+                test.timeout = _longer(test.timeout)
+
+    def start_user_keyword(self, _: running.Keyword, keyword: running.UserKeyword, __: result.Keyword) -> None:
+        """A keyword's own time limit, as long as the lab needs it."""
+        keyword.timeout = _longer(keyword.timeout)
 
     def start_test(self, data: running.TestCase, _: result.TestCase) -> None:
         """Begin the test's recording."""
@@ -104,6 +128,11 @@ class EvidenceListener:
         page = self._recorder.close(self._results) if self._results else None
         if page:
             logger.console(f"Times:   {page}")
+
+
+def _longer(limit: str | None) -> str | None:
+    """A time limit as Robot Framework writes it, for this lab."""
+    return f"{patient(float(convert_time(limit))):g} s" if limit else limit  # type: ignore[arg-type]  # it is a number
 
 
 def collect(lab: Lab, directory: Path) -> None:

@@ -16,6 +16,7 @@ from SageLibrary.managers import chosen, cluster_manager
 from SageLibrary.pulse import Pulse
 from SageLibrary.ray_watch import RayWatch
 from SageLibrary.timeline import Timeline
+from SageLibrary.waiting import keep_pace
 
 
 class Stage:
@@ -74,12 +75,14 @@ class Stage:
         """Work with this lab from now on, from inside its network."""
         lab.enter()
         self._lab = lab
+        keep_pace(lab.pace)
         self._original = self._configuration = lab.config_path.read_bytes()
         self._cluster = cluster_manager(lab.config_path, self.timeline.record)
         port = int(self._cluster.config.get("head.dashboard_port"))
         names = {node.cluster_address: node.name for node in lab.nodes}
-        self._ray_watch = RayWatch(lab.node("head").control_address, port, names, self.timeline.record_ray)
-        self._ray_watch.start()
+        if self._cluster.config.get("head.dashboard") is not False:
+            self._ray_watch = RayWatch(lab.node("head").control_address, port, names, self.timeline.record_ray)
+            self._ray_watch.start()
         self._pulse = Pulse()
         self._pulse.start()
 
@@ -118,6 +121,7 @@ class Stage:
             if watch:
                 watch.stop()
         self._lab = self._cluster = self._ray_watch = self._pulse = None
+        keep_pace(1.0)
 
     def _demand(self, part: str) -> None:
         if not hasattr(self.cluster, part):

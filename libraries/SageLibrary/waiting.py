@@ -1,4 +1,7 @@
-"""The one waiting helper: it asks until it is true or the time is up, and says what was seen on the way."""
+"""The one waiting helper: it asks until it is true or the time is up, and says what was seen on the way.
+
+Suites say how long a wait may be on nodes of pace 1; on a slower lab all waits are stretched, and here alone.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,23 @@ from robot.api import logger
 
 Seen = TypeVar("Seen")
 POLL_SECONDS = 0.2
+_pace = 1.0
+
+
+def keep_pace(pace: float) -> None:
+    """From now on every wait is so many times as long as it says."""
+    global _pace  # noqa: PLW0603 - one run has one lab
+    _pace = pace
+
+
+def stretched(within: timedelta) -> timedelta:
+    """The time that a suite says, as long as it has to be on this lab."""
+    return within * _pace
+
+
+def patient(seconds: float) -> float:
+    """The same for a plain number of seconds."""
+    return seconds * _pace
 
 
 def wait_until(
@@ -18,8 +38,10 @@ def wait_until(
 ) -> Seen:
     """Observe until it is good, log each change, and return the good observation.
 
-    AssertionError when ``within`` has passed: what was awaited, for how long, and every state seen with its time.
+    AssertionError when ``within``, stretched, has passed: what was awaited, for how long, and every state seen with
+    its time.
     """
+    seconds = stretched(within).total_seconds()
     began = time.monotonic()
     seen: list[tuple[float, Seen]] = []
     while True:
@@ -30,9 +52,7 @@ def wait_until(
             logger.info(f"{what}: {now} (after {at:.1f} s)")
         if good(now):
             return now
-        if at >= within.total_seconds():
+        if at >= seconds:
             way = ", then ".join(f"'{state}' from {when:.1f} s on" for when, state in seen)
-            raise AssertionError(
-                f"{what} was '{now}', should be '{should}' within {within.total_seconds():g} s; seen: {way}"
-            )
-        time.sleep(min(POLL_SECONDS, max(0.0, within.total_seconds() - at)))
+            raise AssertionError(f"{what} was '{now}', should be '{should}' within {seconds:g} s; seen: {way}")
+        time.sleep(min(POLL_SECONDS, max(0.0, seconds - at)))

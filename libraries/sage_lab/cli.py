@@ -22,6 +22,7 @@ from sage_lab.errors import LabError
 from sage_lab.faults.cli import faults
 from sage_lab.lab import Lab
 from sage_lab.ledger import Left
+from sage_lab.progress import step
 from sage_lab.state import default_name, leftovers, sweep
 from sage_lab.topology import Topology
 from sage_lab.watch.cli import watch
@@ -150,6 +151,36 @@ def sweep_command(name: str | None, everything: bool, as_json: bool) -> None:
         raise click.UsageError("--all and --name exclude each other")
     labs = leftovers() if everything else [name or default_name()]
     _print_removed({lab: sweep(lab) for lab in labs}, as_json)
+
+
+@commands.command("save")
+@click.argument("snapshot")
+@name_option
+def save(snapshot: str, name: str | None) -> None:
+    """Keep all nodes as they are now, memory and disks, for 'rollback'; virtual machines only.
+
+    \b
+    Examples:
+      sage-lab save fresh
+    """
+    lab = Lab.attach(name)
+    with step(click.echo, f"{len(lab.nodes)} nodes saved as {snapshot}"):
+        lab.hypervisor.save(snapshot)
+
+
+@commands.command("rollback")
+@click.argument("snapshot")
+@name_option
+def rollback(snapshot: str, name: str | None) -> None:
+    """Bring all nodes back to how 'save' kept them; their clocks tell today's time.
+
+    \b
+    Examples:
+      sage-lab rollback fresh
+    """
+    lab = Lab.attach(name)
+    with step(click.echo, f"{len(lab.nodes)} nodes back to {snapshot}"):
+        lab.hypervisor.rollback(snapshot)
 
 
 @commands.command("doctor")

@@ -12,6 +12,7 @@ from sage_lab import host
 from sage_lab.doctor import Finding
 from sage_lab.errors import CommandTimeoutError, LabError
 from sage_lab.model import Completed
+from sage_lab.progress import Report
 from sage_lab.topology import GIB
 
 BOOT_DEADLINE = 30.0
@@ -77,6 +78,15 @@ def kvm(run: Run, images: Sequence[Path]) -> Finding:
         f"a guest booted {images[0].name}" if good else f"a guest did not boot {images[0].name}: {found}",
         "use a machine that offers nested virtualisation, or the container lab",
     )
+
+
+def acceleration(report: Report) -> str:
+    """``kvm`` when a guest really boots on it, else ``qemu``, software emulation, with a warning to ``report``."""
+    found = kvm(run, kernels())
+    if found.good:
+        return "kvm"
+    report(f"warning: {found.found}; the machines are emulated by software, which is slow: docs/vm-lab.md")
+    return "qemu"
 
 
 def _is_there(program: str) -> bool:

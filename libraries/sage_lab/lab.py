@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TypeVar
 
+from sage_lab import fingerprint, pace
 from sage_lab.errors import LabError, LabNotUpError, UnknownNodeError
 from sage_lab.ledger import Ledger
 from sage_lab.model import Completed, LabNode, NodeHealth
 from sage_lab.namespaces import need_root
 from sage_lab.progress import Report, silent, step
 from sage_lab.providers import Ability
-from sage_lab.providers.container import PROVISION
+from sage_lab.providers.hypervisor import Hypervisor
 from sage_lab.providers.registry import DEFAULT, Choice
+from sage_lab.providers.vagrant import VagrantProvider
 from sage_lab.state import (
     DESCRIPTION,
     directory_of,
@@ -116,6 +117,11 @@ class Lab:
         return self._provider.lacks(ability)
 
     @property
+    def pace(self) -> float:
+        """How many times slower than usual the nodes are; 1 or more. Every wait for them is so many times longer."""
+        return pace.of(self.directory)
+
+    @property
     def controller_address(self) -> str:
         """The address by which the nodes see this machine over the cluster link."""
         return self._provider.controller_address()
@@ -135,11 +141,13 @@ class Lab:
     ) -> Completed:
         """Run a command on the node as ``root`` or ``sage``, by a path that no fault of the network cuts.
 
-        ``timeout`` is in seconds. A failing command is no error; raises CommandTimeoutError (and kills the
-        command on the node), UnknownNodeError, or NodeStateError when the node is off or frozen.
+        ``timeout`` is in seconds on a node of pace 1, and so many times longer on a slower one. A failing command
+        is no error; raises CommandTimeoutError (and kills the command on the node), UnknownNodeError, or
+        NodeStateError when the node is off or frozen.
         """
         target = self.node(node)
-        return self._provider.outside(lambda: self._provider.run(target, argv, user=user, timeout=timeout, stdin=stdin))
+        seconds = timeout * self.pace
+        return self._provider.outside(lambda: self._provider.run(target, argv, user=user, timeout=seconds, stdin=stdin))
 
     def power_off(self, node: str) -> None:
         """End the node as a cut of its power would; its disk stays."""
@@ -181,6 +189,13 @@ class Lab:
         target = self.node(node)
         self._provider.outside(lambda: self._provider.write_protect(target, directory, protect=protect))
 
+    @property
+    def hypervisor(self) -> Hypervisor:
+        """What only virtual machines can do; LabError when the nodes are none."""
+        if isinstance(self._provider, VagrantProvider):
+            return self._provider.hypervisor
+        raise LabError("the nodes have no hypervisor", where=f"lab {self.name}", fix="sage-lab up --provider vagrant")
+
     def status(self) -> list[NodeHealth]:
         """How each node is now, in the order of ``nodes``."""
         return self._provider.outside(self._provider.health)
@@ -199,6 +214,7 @@ class Lab:
         Ledger(self.directory).record("directory", self.directory)
         try:
             self._provider.build(report)
+            pace.settle(self, report)
             write_description(self.directory, self._description())
         except BaseException as error:
             with _noting(error):
@@ -218,7 +234,7 @@ class Lab:
         return all(node.state == "running" and node.ssh and node.plugged for node in health)
 
     def _description(self) -> dict[str, object]:
-        made_of = {**self._provider.describe(), "code": _fingerprint()}
+        made_of = {**self._provider.describe(), "code": fingerprint.of_code()}
         return {"name": self.name, **self._choice.as_dict(), "made_of": made_of}
 
 
@@ -229,13 +245,3 @@ def _noting(error: BaseException) -> Iterator[None]:
         yield
     except LabError as second:
         error.add_note(f"cleaning up failed too: {second}")
-
-
-def _fingerprint() -> str:
-    """The steps and the code that make the nodes: others make another lab."""
-    digest = hashlib.sha256()
-    package = Path(__file__).parent
-    sources = [*PROVISION.glob("*.sh"), *(package / "providers").glob("*.py"), package / "lab_files.py"]
-    for path in sorted(sources):
-        digest.update(path.read_bytes())
-    return digest.hexdigest()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import socket
 import sys
 from collections.abc import Mapping, Sequence
@@ -24,6 +25,14 @@ CONTROLLER_ADDRESSES = {
     "controller-control": f"{CONTROL_NETWORK}.{CONTROLLER}",
 }
 LOG_DIRECTORY = f"/home/{USER}/.sage/logs"
+CONNECT_TIMEOUT = 10
+"""Seconds that OpenSSH waits for a node of pace 1."""
+PATIENCE: Mapping[str, Mapping[str, float]] = {
+    "ssh": {"connect_timeout": 3, "command_timeout": 60},
+    "cluster": {"start_timeout": 120, "answer_timeout": 15, "stop_timeout": 20, "drain_timeout": 30},
+    "recovery": {"beat": 1, "suspect_after": 2.5, "silent_after": 4, "hung_after": 2},
+}
+"""Seconds of the SAGE configuration that are right for nodes of pace 1."""
 
 
 def make_key(path: Path, comment: str) -> str:
@@ -40,10 +49,12 @@ def write_all(
     *,
     controller: Mapping[str, str] = CONTROLLER_ADDRESSES,
     environment_home: str = sys.prefix,
+    dashboard: bool = True,
 ) -> None:
     """Write the files below into the lab's directory; ``host_keys`` are the nodes' public keys, in order.
 
     ``controller`` has this machine's addresses by their names, ``environment_home`` is where the nodes have Ray.
+    Without ``dashboard`` Ray starts only what a cluster cannot do without.
     """
     public = {node.name: key for node, key in zip(nodes, host_keys, strict=True)}
     key, known = directory / "keys" / USER, directory / "known_hosts"
@@ -52,7 +63,7 @@ def write_all(
         HOSTS: hosts_of_controller(nodes, controller),
         "known_hosts": known_hosts(nodes, public),
         "ssh_config": ssh_config(nodes, key, known),
-        "config.yaml": sage_config(nodes, key, known, environment_home),
+        "config.yaml": sage_config(nodes, key, known, environment_home, dashboard=dashboard),
     }.items():
         (directory / name).write_text(text, encoding="utf-8")
 
@@ -101,12 +112,14 @@ def _host_settings(user: str, key: Path, known: Path) -> str:
         "    GlobalKnownHostsFile none\n"
         "    StrictHostKeyChecking yes\n"
         "    PasswordAuthentication no\n"
-        "    ConnectTimeout 10\n"
+        f"    ConnectTimeout {CONNECT_TIMEOUT}\n"
         "    LogLevel ERROR\n"
     )
 
 
-def sage_config(nodes: Sequence[LabNode], key: Path, known: Path, environment_home: str = sys.prefix) -> str:
+def sage_config(
+    nodes: Sequence[LabNode], key: Path, known: Path, environment_home: str = sys.prefix, *, dashboard: bool = True
+) -> str:
     """The SAGE configuration of the lab, as YAML; spares are not in it."""
     programs = {"ray_command": f"{environment_home}/bin/ray", "python_path": f"{environment_home}/bin/python"}
     node = {
@@ -115,6 +128,7 @@ def sage_config(nodes: Sequence[LabNode], key: Path, known: Path, environment_ho
         "num_cpus": 1,
         "object_store_memory": 80_000_000,
     }
+    lean = {} if dashboard else {"ray_args": ["--include-log-monitor=false"]}
     config = {
         "head": {
             "host": "head",
@@ -123,8 +137,9 @@ def sage_config(nodes: Sequence[LabNode], key: Path, known: Path, environment_ho
             "dashboard_host": "0.0.0.0",  # noqa: S104 - inside the sealed network
             **programs,
             **node,
+            **({} if dashboard else {"dashboard": False, "ray_args": [*lean["ray_args"], "--no-monitor"]}),
         },
-        "worker": node,
+        "worker": {**node, **lean},
         "ssh": {
             "user": USER,
             "key_path": str(key),
@@ -140,6 +155,17 @@ def sage_config(nodes: Sequence[LabNode], key: Path, known: Path, environment_ho
     }
 
     return _yaml(config)
+
+
+def be_patient(config: Path, ssh: Path, pace: float) -> None:
+    """Let the SAGE configuration and OpenSSH's wait so many times longer for the nodes."""
+    logins = ssh.read_text(encoding="utf-8")
+    patience = f"ConnectTimeout {round(CONNECT_TIMEOUT * pace)}"
+    ssh.write_text(re.sub(r"ConnectTimeout \d+", patience, logins), encoding="utf-8")
+    content = yaml.safe_load(config.read_text(encoding="utf-8"))
+    for section, waits in PATIENCE.items():
+        content[section] = {**content.get(section, {}), **{key: round(one * pace, 1) for key, one in waits.items()}}
+    config.write_text(_yaml(content), encoding="utf-8")
 
 
 def write_static(directory: Path, inventory: Inventory) -> None:

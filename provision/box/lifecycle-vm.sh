@@ -1,50 +1,36 @@
 #!/usr/bin/env bash
-# The lifecycle suite on virtual machines from the box of build.sh. Where no libvirtd answers, one is started in a network
-# namespace of its own, so that its bridges and rules meet nobody's, and ended afterwards.
-# usage: provision/box/lifecycle-vm.sh [SUITE...]      exits like provision/controller/acceptance.sh
+# Suites on virtual machines from the box of build.sh, beside a libvirtd of their own. The machines boot once: a snapshot of
+# them is where every suite begins. KVM where it works; SAGE_ACCELERATION=qemu is software emulation.
+# usage: provision/box/lifecycle-vm.sh [SUITE...]      default: the lifecycle, and what takes a machine of one's own
 set -euo pipefail
 cd "$(dirname "$0")/../.."
-suites=("$@")
-((${#suites[@]})) || suites=(robot/lifecycle.robot)
-[[ $EUID -eq 0 ]] || { echo "It needs root: sudo make lifecycle-vm" >&2; exit 1; }
-export PATH="$PATH:/usr/sbin:/sbin" SAGE_LAB_PROVIDER=vagrant SAGE_BOX=sage-lab
+export PATH="$PATH:/usr/sbin:/sbin" VAGRANT_HOME="$PWD/results/vm/vagrant"
 
-box=results/box/sage-lab.box
-[[ -s "$box" ]] || SAGE_PYTHON=.venv/bin/python provision/box/build.sh
-vagrant box list | grep -c '^sage-lab ' >/dev/null || vagrant box add --name sage-lab "$box"
-
-namespace=sage-lab-vm
-started=()
-scratch="$(mktemp -d)"
-within=()
-end() {
-    local status=$? pid
-    for pid in "${started[@]}"; do
-        kill "$pid" 2>/dev/null || true
-        wait "$pid" 2>/dev/null || true
-    done
-    ((${#within[@]} == 0)) || ip netns delete "$namespace"
-    rm -rf -- "$scratch"
-    exit "$status"
-}
-trap end EXIT
-
-answers() { virsh --connect qemu:///system version >/dev/null 2>&1; }
-
-if ! answers; then
-    ip netns add "$namespace"
-    within=(ip netns exec "$namespace")
-    "${within[@]}" ip link set dev lo up
-    printf 'unix_sock_group = "root"\nauth_unix_ro = "none"\nauth_unix_rw = "none"\n' >"$scratch/libvirtd.conf"
-    "${within[@]}" virtlogd >"$scratch/virtlogd.log" 2>&1 & started=("$!")
-    "${within[@]}" libvirtd --config "$scratch/libvirtd.conf" >"$scratch/libvirtd.log" 2>&1 & started=("$!" "${started[@]}")
-    until answers; do
-        kill -0 "${started[0]}" 2>/dev/null && ((SECONDS < 120)) || { cat "$scratch"/*.log >&2; exit 3; }
-        sleep 0.2
-    done
-    virsh --connect qemu:///system pool-info default >/dev/null 2>&1 || {
-        install -d -m 711 /var/lib/libvirt/images
-        virsh --connect qemu:///system pool-create-as default dir --target /var/lib/libvirt/images >/dev/null
-    }
+if [[ "${1:-}" != --inside ]]; then
+    suites=("$@")
+    ((${#suites[@]})) || suites=(robot/lifecycle.robot robot/machines.robot)
+    [[ $EUID -eq 0 ]] || { echo "It needs root: sudo make lifecycle-vm" >&2; exit 1; }
+    tried='import sys; from sage_lab import doctor_vm as d; print(d.acceleration(lambda told: print(told, file=sys.stderr)))'
+    SAGE_ACCELERATION="${SAGE_ACCELERATION:-$(.venv/bin/python -c "$tried")}"
+    # The newest Ray does not start under software emulation.
+    [[ "$SAGE_ACCELERATION" == kvm ]] || export SAGE_RAY="${SAGE_RAY:-ray==2.49.2}"
+    export SAGE_ACCELERATION
+    box=results/box/sage-lab.box
+    [[ -s "$box" ]] || SAGE_PYTHON=.venv/bin/python provision/box/build.sh
+    vagrant box list | grep -c '^sage-lab ' >/dev/null || vagrant box add --name sage-lab "$box"
+    exec provision/box/own-libvirt.sh "$0" --inside "${suites[@]}"
 fi
-"${within[@]}" provision/controller/acceptance.sh lifecycle-vm "${suites[@]}"
+shift
+
+. .venv/bin/activate
+export SAGE_LAB_PROVIDER=vagrant SAGE_BOX=sage-lab
+export SAGE_LAB_TOPOLOGY=resources/topologies/default.yaml KEEP_LAB=yes
+trap 'sage-lab down' EXIT
+sage-lab up --workers 2 || exit 3
+sage-lab save fresh
+status=0
+for suite in "$@"; do
+    sage-lab rollback fresh
+    provision/controller/acceptance.sh "$(basename "$suite" .robot)-vm" "$suite" || status=$?
+done
+exit "$status"

@@ -24,6 +24,7 @@ from sage_cluster.ssh_connection import Target
 from sage_lab import Ability
 from SageLibrary.keywords.component import Component
 from SageLibrary.node_name import Host, NodeName
+from SageLibrary.waiting import patient, stretched
 
 SHORT_WHILE = timedelta(seconds=10)
 
@@ -58,10 +59,10 @@ class ConnectionKeywords(Component):
 
         ``problem``: unknown host, refused, no answer, wrong key, unknown host key, changed host key.
         """
-        changes = {"user": user, "key_path": key, "known_hosts": known_hosts, "connect_timeout": 3.0}
+        changes = {"user": user, "key_path": key, "known_hosts": known_hosts, "connect_timeout": patient(3)}
         with self._pool({name: value for name, value in changes.items() if value is not None}) as pool:
             try:
-                pool.run(Target(host, port), ["true"], timeout=10.0)
+                pool.run(Target(host, port), ["true"], timeout=patient(10))
             except SshError as error:
                 self._check(error, problem, host)
                 return
@@ -73,7 +74,7 @@ class ConnectionKeywords(Component):
     ) -> None:
         """A shell command over SSH ends with this status, and its output is exactly this text."""
         with self._pool({}) as pool:
-            done = pool.run(Target(node), ["sh", "-c", command], timeout=timeout.total_seconds())
+            done = pool.run(Target(node), ["sh", "-c", command], timeout=stretched(timeout).total_seconds())
         if (done.returncode, done.stdout.strip()) != (status, output):
             raise AssertionError(
                 f"'{command}' gave status {done.returncode} and '{done.stdout.strip()}', "
@@ -109,7 +110,7 @@ class ConnectionKeywords(Component):
         )
         python = self.stage.cluster.config.get("head.python_path")
         with self._pool({}) as pool:
-            done = pool.run(Target(node), [python, "-c", program, str(megabytes)], timeout=60.0)
+            done = pool.run(Target(node), [python, "-c", program, str(megabytes)], timeout=patient(60))
         expected = (bytes(range(65, 91)) * 40330)[:1048576] * megabytes
         for name, text in (("standard output", done.stdout), ("standard error", done.stderr)):
             got = text.encode()
@@ -122,10 +123,10 @@ class ConnectionKeywords(Component):
         targets = [Target(nodes[number % len(nodes)]) for number in range(count)]
         with self._pool({}) as pool:
             began = time.monotonic()
-            answers = fan_out(targets, lambda target: pool.run(target, ["sleep", "1"], timeout=30.0), count)
+            answers = fan_out(targets, lambda target: pool.run(target, ["sleep", "1"], timeout=patient(30)), count)
             elapsed = time.monotonic() - began
         failed = [f"{target}: {answer}" for target, answer in answers if isinstance(answer, SageError)]
-        most = within.total_seconds()
+        most = stretched(within).total_seconds()
         if failed or elapsed > most:
             raise AssertionError(f"{count} commands took {elapsed:.1f} s, should be {most:g} s; failed: {failed}")
         logger.info(f"{count} one-second commands took {elapsed:.1f} s")
@@ -135,10 +136,10 @@ class ConnectionKeywords(Component):
         """After a node lost its power and came back, the same pool reaches it again."""
         self.need(Ability.POWER)
         with self._pool({}) as pool:
-            pool.run(Target(node), ["true"], timeout=10.0)
+            pool.run(Target(node), ["true"], timeout=patient(10))
             self.stage.lab.power_off(node)
             self.stage.lab.power_on(node)
-            done = pool.run(Target(node), ["hostname"], timeout=10.0)
+            done = pool.run(Target(node), ["hostname"], timeout=patient(10))
         if done.stdout.strip() != node:
             raise AssertionError(f"the host name was '{done.stdout.strip()}', should be '{node}'")
 
@@ -146,14 +147,14 @@ class ConnectionKeywords(Component):
     def new_host_key_should_be_accepted_and_kept(self, node: NodeName, known_hosts: str) -> None:
         """With host_keys accept-new a first contact is recorded in the file, and the second is checked against it."""
         with self._pool({"known_hosts": known_hosts, "host_keys": "accept-new"}) as pool:
-            pool.run(Target(node), ["true"], timeout=10.0)
+            pool.run(Target(node), ["true"], timeout=patient(10))
         with self._pool({"known_hosts": known_hosts}) as pool:
-            pool.run(Target(node), ["true"], timeout=10.0)
+            pool.run(Target(node), ["true"], timeout=patient(10))
 
     @keyword
     def execute_remote_command_should_be(self, node: Host, command: str, answer: Literal["yes", "no"]) -> None:
         """The managers' short question, whether a command works on a node, has this answer: yes or no."""
-        works = self.stage.cluster.workers.execute_remote_command(node, 22, command, timeout=10.0)
+        works = self.stage.cluster.workers.execute_remote_command(node, 22, command, timeout=patient(10))
         if works is not (answer == "yes"):
             raise AssertionError(f"'{command}' on {node} answered {'yes' if works else 'no'}, should be {answer}")
 

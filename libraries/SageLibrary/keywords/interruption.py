@@ -23,7 +23,7 @@ from sage_lab.faults import FaultKind, FaultNotEffectiveError, inject
 from SageLibrary.keywords.component import Component
 from SageLibrary.node_name import Host, NodeName
 from SageLibrary.stage import Stage
-from SageLibrary.waiting import POLL_SECONDS, wait_until
+from SageLibrary.waiting import POLL_SECONDS, stretched, wait_until
 
 EVENTS = 2000
 MINUTE = timedelta(minutes=1)
@@ -109,10 +109,10 @@ class InterruptionKeywords(Component):
         """The operation that was begun last ends by itself. `The Operation Should Succeed` and others judge it."""
         operation = self._last()
         try:
-            operation.process.wait(within.total_seconds())
+            operation.process.wait(stretched(within).total_seconds())
         except subprocess.TimeoutExpired:
             raise AssertionError(
-                f"'{operation.words}' ran on, should end within {within.total_seconds():g} s; "
+                f"'{operation.words}' ran on, should end within {stretched(within).total_seconds():g} s; "
                 f"it said:\n{operation.said()}"
             ) from None
         result = operation.result()
@@ -146,7 +146,7 @@ class InterruptionKeywords(Component):
     @keyword
     def start_the_cluster_when_it_is_free(self, within: timedelta = MINUTE) -> OperationResult:
         """Start what does not run, after the operation or repair that is under way."""
-        self.stage.last_result = self.stage.cluster.start_cluster(wait=within.total_seconds())
+        self.stage.last_result = self.stage.cluster.start_cluster(wait=stretched(within).total_seconds())
         return self.stage.last_result
 
     @keyword

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from datetime import timedelta
 
 from robot.api import logger
 from robot.api.deco import keyword
@@ -13,8 +14,11 @@ from SageLibrary import keep_lab
 from SageLibrary.keywords.component import Component
 from SageLibrary.node_name import NodeName
 from SageLibrary.stage import Stage
+from SageLibrary.waiting import stretched
 
 SPARE = "new-worker"
+BUSY = timedelta(minutes=1)
+"""How long another operation may go on before the lab goes."""
 
 
 class LabKeywords(Component):
@@ -119,7 +123,7 @@ class LabKeywords(Component):
         if not self.stage.has_lab:
             return
         try:
-            result = self.stage.cluster.stop_cluster(wait=60.0)
+            result = self.stage.cluster.stop_cluster(wait=stretched(BUSY).total_seconds())
         except SageError as error:
             logger.warn(f"the cluster could not be stopped: {error}")
             return

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sage_lab.faults import clock, disk, environment, link, node, partition, process, resource, ssh
+from sage_lab.faults import clock, disk, environment, link, link_down, node, partition, process, resource, ssh
 from sage_lab.faults.errors import UnknownFaultError
 from sage_lab.faults.kinds import FaultKind, Kind
 
@@ -11,6 +11,7 @@ _ALL: tuple[Kind, ...] = (
     *node.KINDS,
     *partition.KINDS,
     *link.KINDS,
+    *link_down.KINDS,
     *ssh.KINDS,
     *disk.KINDS,
     *resource.KINDS,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from sage_lab.faults.kinds import Family, FaultKind, Kind, Option, Plan
 from sage_lab.faults.means import ByLab, OnNode
 from sage_lab.lab import Lab
@@ -29,7 +31,51 @@ def _touch(lab: Lab, node: str, plan: Plan) -> Completed:
     return done
 
 
+def _is_slow(lab: Lab, node: str, plan: Plan) -> str:
+    """What is written past the page cache takes as long as the limit says, half of it at least."""
+    path = f"{plan['directory']}/.sage-fault-probe"
+    limit = int(plan["kilobytes"]) * 1024
+    argv = ["dd", "if=/dev/zero", f"of={path}", "bs=64k", f"count={max(4, limit // 65536)}", "oflag=direct"]
+    done = lab.run(node, argv, timeout=60)
+    lab.run(node, ["rm", "-f", "--", path])
+    if done.returncode != 0:
+        return f"dd ended with {done.returncode}: {done.stderr.strip()}"
+    written, seconds = re.findall(r"(\d+) bytes.*?, ([\d.e-]+) s,", done.stderr)[-1]
+    speed = int(written) / float(seconds)
+    return "" if speed <= 2 * limit else f"{speed / 1024:.0f} kilobytes were written in a second"
+
+
+def _is_quick(lab: Lab, node: str, plan: Plan) -> str:
+    return "the disk is still slow" if not _is_slow(lab, node, plan) else ""
+
+
+def _broken(kind: FaultKind, how: str, does: str) -> Kind:
+    return Kind(
+        kind,
+        Family.DISK,
+        f"{does}; healing ends who has files open there, checks the file system and mounts it again.",
+        OnNode("broken-disk", {"how": how}),
+        (_OWN_DISK,),
+    )
+
+
+_OWN_DISK = Option("directory", TEMP_DIRECTORY, "where the disk is mounted")
 KINDS = (
+    Kind(
+        FaultKind.DISK_SLOW,
+        Family.DISK,
+        "The disk of Ray's temporary files carries few kilobytes in a second.",
+        ByLab(
+            begin=lambda lab, node, plan: lab.hypervisor.slow_disk(node, int(plan["kilobytes"]) * 1024),
+            end=lambda lab, node, _: lab.hypervisor.slow_disk(node, None),
+            effective_probe=_is_slow,
+            recovered_probe=_is_quick,
+            before=lambda _lab, _node: {"directory": TEMP_DIRECTORY},
+        ),
+        (Option("kilobytes", 256, "in a second", least=64, most=4096),),
+    ),
+    _broken(FaultKind.DISK_FAILED, "failed", "Every access to the disk of Ray's temporary files is an I/O error"),
+    _broken(FaultKind.DISK_READ_ONLY, "read-only", "After an error the disk of Ray's temporary files is read-only"),
     Kind(
         FaultKind.DISK_FULL,
         Family.DISK,

@@ -68,13 +68,13 @@ class Fault:
     def heal(self, timeout: float = 30.0) -> float:
         """Undo the fault, wait until that is seen, and return how many seconds it took; 0 when healed already.
 
-        A target that is gone counts as healed. Raises FaultNotHealedError after ``timeout`` seconds, with what
-        was seen last; the fault stays active then.
+        A target that is gone counts as healed. Raises FaultNotHealedError after ``timeout`` seconds, longer by the
+        lab's pace, with what was seen last; the fault stays active then.
         """
         if not self.active:
             return 0.0
         began = self._event("heal")
-        until = began + timeout
+        until = began + timeout * self.lab.pace
         each(self.targets, lambda node: self._heal(node, until))
         seconds = time.monotonic() - began
         if self.active:
@@ -91,7 +91,7 @@ class Fault:
         try:
             struck = each(self.targets, lambda node: means.inject(self.lab, node, self.id, plans[node], lease))
             self.acted = dict(zip(self.targets, struck, strict=True))
-            until = time.monotonic() + EFFECT_DEADLINE
+            until = time.monotonic() + EFFECT_DEADLINE * self.lab.pace
             each(
                 self.targets,
                 lambda node: wait(

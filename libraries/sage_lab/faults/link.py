@@ -10,11 +10,10 @@ from typing import Any
 
 from sage_lab.faults import rules
 from sage_lab.faults.kinds import Family, FaultKind, Kind, Option, Options, Plan
-from sage_lab.faults.means import ByLab, OnNode
+from sage_lab.faults.means import OnNode
 from sage_lab.faults.node_agent import ask
 from sage_lab.faults.reach import CONTROLLER_NAME, Reach, reach
 from sage_lab.lab import Lab
-from sage_lab.providers.sshd import PORT
 
 _LOOK = 1.0
 _PACKET = 1000
@@ -103,7 +102,7 @@ def _burst(plan: Plan) -> int:
 
 def _connecting(lab: Lab, node: str) -> float:
     """Seconds until a connection over the cluster link stands: one round trip, the best of some tries."""
-    address = (lab.node(node).cluster_address, PORT)
+    address = (lab.node(node).cluster_address, lab.node(node).port)
 
     def connect() -> float:
         began = time.monotonic()
@@ -121,16 +120,6 @@ def _is_late(lab: Lab, node: str, plan: Plan) -> str:
 
 def _is_prompt(lab: Lab, node: str, plan: Plan) -> str:
     return "a round trip is still late" if not _is_late(lab, node, plan) else ""
-
-
-def _unplugged(lab: Lab, node: str, _: Plan) -> str:
-    seen = reach(lab, node, CONTROLLER_NAME)
-    return str(seen) if any(seen.passes) else ""
-
-
-def _plugged(lab: Lab, node: str, _: Plan) -> str:
-    seen = reach(lab, node, CONTROLLER_NAME)
-    return "" if all(seen.passes) else str(seen)
 
 
 def _percent(default: float) -> Option:
@@ -225,16 +214,5 @@ KINDS = (
             text=lambda fault, options: rules.limited_into(fault, int(options["kilobytes"])),
         ),
         (Option("kilobytes", 125, "in a second", least=8, most=4000),),
-    ),
-    Kind(
-        FaultKind.UNPLUGGED,
-        Family.LINK,
-        "The cable of the targets' cluster link is pulled.",
-        ByLab(
-            begin=lambda lab, node, _: lab.unplug(node),
-            end=lambda lab, node, _: lab.plug(node),
-            effective_probe=_unplugged,
-            recovered_probe=_plugged,
-        ),
     ),
 )

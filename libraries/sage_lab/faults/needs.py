@@ -8,9 +8,14 @@ from sage_lab.providers import Ability
 _OF_KIND = {
     FaultKind.POWER_CUT: Ability.POWER,
     FaultKind.REBOOT: Ability.POWER,
+    FaultKind.RESET: Ability.RESET,
+    FaultKind.KERNEL_PANIC: Ability.OWN_KERNEL,
     FaultKind.FROZEN: Ability.FREEZE,
     FaultKind.UNPLUGGED: Ability.UNPLUG,
     FaultKind.PROCESS_TABLE_EXHAUSTED: Ability.PROCESS_LIMIT,
+    FaultKind.DISK_SLOW: Ability.OWN_DISK,
+    FaultKind.DISK_FAILED: Ability.OWN_DISK,
+    FaultKind.DISK_READ_ONLY: Ability.OWN_DISK,
     FaultKind.READ_ONLY_TEMP_DIR: Ability.WRITE_PROTECTION,
 }
 _OF_FAMILY = {

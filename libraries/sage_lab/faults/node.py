@@ -9,13 +9,25 @@ from sage_lab.lab import Lab
 from sage_lab.providers.sshd import greeting
 
 _SILENCE = 0.5
+_PANIC = "Kernel panic"
+_LET_IT_PANIC = """
+echo 1 > /proc/sys/kernel/sysrq
+(sleep 0.5; echo c > /proc/sysrq-trigger) </dev/null >/dev/null 2>&1 &
+"""
+"""Half a second, so that the command has ended before the node does."""
+
+
+def _greets(lab: Lab, node: str) -> None:
+    """Its SSH server answers by the control link; OSError when it does not."""
+    target = lab.node(node)
+    lab.inside(lambda: greeting(target.control_address, _SILENCE * lab.pace, target.port))
 
 
 def _runs(lab: Lab, node: str, _: Plan) -> str:
     """The node works and its SSH server answers, by the control link."""
     try:
         lab.run(node, ["true"])
-        lab.inside(lambda: greeting(lab.node(node).control_address, _SILENCE))
+        _greets(lab, node)
     except (NodeStateError, OSError) as error:
         return str(error)
     return ""
@@ -27,7 +39,7 @@ def _is_dead(lab: Lab, node: str, _: Plan) -> str:
         lab.run(node, ["true"])
     except NodeStateError:
         try:
-            lab.inside(lambda: greeting(lab.node(node).control_address, _SILENCE))
+            _greets(lab, node)
         except OSError:
             return ""
         return "the SSH server answers"
@@ -39,11 +51,39 @@ def _boot(lab: Lab, node: str) -> Plan:
 
 
 def _first_process(lab: Lab, node: str) -> str:
-    """When the node's first process started: another time means another boot."""
-    done = lab.run(node, ["cat", "/proc/1/stat"])
+    """Which boot of the kernel it is, and when the first process started: another one of both means another boot."""
+    done = lab.run(node, ["cat", "/proc/sys/kernel/random/boot_id", "/proc/1/stat"])
     if done.returncode != 0:
         raise LabError(f"cannot tell when it booted: {done.stderr.strip()}", where=node)
-    return done.stdout.rpartition(")")[2].split()[19]
+    return f"{done.stdout.splitlines()[0]} {done.stdout.rpartition(')')[2].split()[19]}"
+
+
+def _console(lab: Lab, node: str) -> Plan:
+    return {"console": len(lab.hypervisor.console(node))}
+
+
+def _panic(lab: Lab, node: str, _: Plan) -> None:
+    lab.run(node, ["sh", "-c", _LET_IT_PANIC])
+
+
+def _panicked(lab: Lab, node: str, plan: Plan) -> str:
+    """The kernel's last words are on the console, and nobody answers."""
+    if _PANIC not in lab.hypervisor.console(node)[plan["console"] :]:
+        return "the console says nothing of a panic"
+    try:
+        _greets(lab, node)
+    except OSError:
+        return ""
+    return "the SSH server answers"
+
+
+def _revive(lab: Lab, node: str, _: Plan) -> None:
+    """Off and on; one that runs is left alone."""
+    try:
+        _greets(lab, node)
+    except OSError:
+        lab.power_off(node)
+        lab.power_on(node)
 
 
 def _reboot(lab: Lab, node: str, _: Plan) -> None:
@@ -77,6 +117,30 @@ KINDS = (
             effective_probe=_rebooted,
             recovered_probe=_runs,
             before=_boot,
+        ),
+    ),
+    Kind(
+        FaultKind.RESET,
+        Family.NODE,
+        "The node's reset button is pressed: it boots without having been shut down.",
+        ByLab(
+            begin=lambda lab, node, _: lab.hypervisor.reset(node),
+            end=_revive,
+            effective_probe=_rebooted,
+            recovered_probe=_runs,
+            before=_boot,
+        ),
+    ),
+    Kind(
+        FaultKind.KERNEL_PANIC,
+        Family.NODE,
+        "The node's kernel panics and stands still; healing cuts the power and gives it back.",
+        ByLab(
+            begin=_panic,
+            end=_revive,
+            effective_probe=_panicked,
+            recovered_probe=_runs,
+            before=_console,
         ),
     ),
     Kind(

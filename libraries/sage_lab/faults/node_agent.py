@@ -26,6 +26,8 @@ MODULES = (
     "network_faults",
     "ssh_faults",
     "disk_faults",
+    "device_faults",
+    "clock_faults",
     "resource_faults",
     "descriptor_faults",
     "environment_faults",

@@ -14,7 +14,6 @@ from sage_lab.faults.errors import FaultError
 from sage_lab.faults.node_agent import ask
 from sage_lab.faults.on_node import exchange, knocking
 from sage_lab.lab import Lab
-from sage_lab.providers.sshd import PORT
 
 CONTROLLER_NAME = "controller"
 _SECONDS = 0.3
@@ -78,10 +77,10 @@ def knock(lab: Lab, node: str) -> dict[str, str]:
     From the node, another node's SSH server is tried.
     """
     other = next(one for one in lab.nodes if one.name != node)
-    here, there = lab.node(node).cluster_address, other.cluster_address
+    here, there = lab.node(node), other
     return {
-        "at the node": lab.inside(lambda: knocking.knock(here, PORT)),
-        "from the node": str(ask(lab, node, "knock", {"address": there, "port": PORT})["said"]),
+        "at the node": lab.inside(lambda: knocking.knock(here.cluster_address, here.port)),
+        "from the node": str(ask(lab, node, "knock", {"address": there.cluster_address, "port": there.port})["said"]),
     }
 
 

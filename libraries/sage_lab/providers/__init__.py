@@ -23,6 +23,18 @@ class Ability(StrEnum):
     CLUSTER_LINK = "cluster link"
     SSH_SERVER = "SSH server"
     CLOCK = "clock"
+    RESET = "reset"
+    OWN_KERNEL = "own kernel"
+    OWN_DISK = "own disk"
+
+
+CONTAINERS_LACK: Mapping[Ability, str] = {
+    Ability.CLOCK: "containers share the clock of this machine; it takes a virtual machine per node",
+    Ability.RESET: "a container has no reset button; 'reboot' ends and starts it",
+    Ability.OWN_KERNEL: "containers share the kernel of this machine; it takes a virtual machine per node",
+    Ability.OWN_DISK: "containers share the disk of this machine; it takes a virtual machine per node",
+}
+"""What no container can do, whoever runs it."""
 
 
 class Provider(Protocol):

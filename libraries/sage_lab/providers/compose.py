@@ -17,6 +17,7 @@ from sage_lab.ledger import Ledger
 from sage_lab.model import CONTROLLER, Completed, LabNode, NodeHealth, State, nodes_of
 from sage_lab.progress import Report, step
 from sage_lab.providers import (
+    CONTAINERS_LACK,
     Ability,
     base_layer,
     compose_file,
@@ -31,9 +32,7 @@ from sage_lab.providers.layers import Layers
 from sage_lab.topology import Topology
 
 Result = TypeVar("Result")
-LACKS: Mapping[Ability, str] = {
-    Ability.CLOCK: "the containers of an engine share the clock of this machine; it takes a virtual machine per node",
-}
+LACKS = CONTAINERS_LACK
 _MADE = "nodes.json"
 _SETTINGS = "compose.env"
 _SERVICES = "compose.yaml"

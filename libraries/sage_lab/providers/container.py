@@ -15,7 +15,7 @@ from sage_lab.errors import NodeStateError, ProvisionError
 from sage_lab.ledger import Ledger
 from sage_lab.model import CLUSTER_NETWORK, CONTROLLER, Completed, LabNode, NodeHealth, State, nodes_of
 from sage_lab.progress import Report, step
-from sage_lab.providers import Ability, base_layer, runtime, sshd
+from sage_lab.providers import CONTAINERS_LACK, Ability, base_layer, runtime, sshd
 from sage_lab.providers.layers import Layers
 from sage_lab.providers.network import Network
 from sage_lab.topology import GIB, Topology
@@ -24,9 +24,7 @@ PROVISION = Path(__file__).resolve().parents[3] / "provision" / "node"
 _PROVISION_TARGET = Path("/run/provision")
 _PROVISION_TIMEOUT = 120.0
 Result = TypeVar("Result")
-LACKS: Mapping[Ability, str] = {
-    Ability.CLOCK: "the containers of a lab share the clock of this machine; it takes a virtual machine per node",
-}
+LACKS = CONTAINERS_LACK
 _STATES: dict[str, State] = {"running": "running", "paused": "paused"}
 
 

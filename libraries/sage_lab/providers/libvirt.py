@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from sage_lab import host
-from sage_lab.errors import HostCommandError, MissingProgramError, NodeStateError, SweepError
+from sage_lab.errors import HostCommandError, LabError, MissingProgramError, NodeStateError, SweepError
 from sage_lab.model import Completed, State
 
 _TIMEOUT = 60.0
+_SNAPSHOT = 300.0
 _STATES: dict[str, State] = {"running": "running", "idle": "running", "paused": "paused", "pmsuspended": "paused"}
 _GONE = ("failed to get domain", "domain is not running", "Domain not found", "not found")
 BOX_IMAGE = "_vagrant_box_image_"  # what the disks of all labs lie on
@@ -64,6 +65,30 @@ class Domain:
         said = _try("domif-getlink", self.name, self._link)
         return said.returncode != 0 or said.stdout.split()[-1:] != ["down"]
 
+    def reset(self) -> None:
+        """Press its reset button; NodeStateError when it is off."""
+        self._on("reset it")
+        _virsh("reset", self.name)
+
+    def slow_disk(self, disk: str, most: int | None) -> None:
+        """Let one of its disks carry at most so many bytes in a second; any number when nothing is given."""
+        _virsh("blkdeviotune", self.name, disk, "--total-bytes-sec", str(most or 0), "--live")
+
+    def save(self, name: str) -> None:
+        """Keep its memory and its disks; a snapshot of that name before it goes."""
+        if name in _lines("snapshot-list", self.name, "--name"):
+            _virsh("snapshot-delete", self.name, name, timeout=_SNAPSHOT)
+        _virsh("snapshot-create-as", self.name, name, timeout=_SNAPSHOT)
+
+    def rollback(self, name: str) -> None:
+        """Bring its memory and its disks back, frozen; LabError when there is no such snapshot."""
+        known = _lines("snapshot-list", self.name, "--name")
+        if name not in known:
+            raise LabError(
+                f"there is no snapshot {name!r}", where=self._node, fix=f"snapshots: {', '.join(known) or 'none'}"
+            )
+        _virsh("snapshot-revert", self.name, name, "--paused", timeout=_SNAPSHOT)
+
     def _on(self, what: str) -> State:
         state = self.state()
         if state == "stopped":
@@ -114,15 +139,15 @@ def _lines(*words: str) -> list[str]:
     return [line.strip() for line in _virsh(*words).stdout.splitlines() if line.strip()]
 
 
-def _virsh(*words: str) -> Completed:
-    said = _try(*words)
+def _virsh(*words: str, timeout: float = _TIMEOUT) -> Completed:
+    said = _try(*words, timeout=timeout)
     if said.returncode != 0:
         raise _failed(said)
     return said
 
 
-def _try(*words: str) -> Completed:
-    return host.try_run(["virsh", "--connect", "qemu:///system", *words], timeout=_TIMEOUT)
+def _try(*words: str, timeout: float = _TIMEOUT) -> Completed:
+    return host.try_run(["virsh", "--connect", "qemu:///system", *words], timeout=timeout)
 
 
 def _failed(said: Completed) -> HostCommandError:

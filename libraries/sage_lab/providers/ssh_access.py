@@ -19,7 +19,6 @@ from sage_lab import host
 from sage_lab.errors import CommandTimeoutError, LabError, MachineError, NodeStateError, NotPossibleError
 from sage_lab.model import Become, Completed
 
-_CONNECT = 10.0
 _GRACE = 5.0
 _KILLED = 137
 _STATUS = 'exec 3>&2 2>/dev/null; "$@" 2>&3 3>&-; exit $?'
@@ -38,6 +37,8 @@ class Access:
     key: str
     known_hosts: str
     become: Become = "sudo"
+    patience: float = 10.0
+    """Seconds that each step of a login may take."""
 
 
 class SshAccess:
@@ -135,7 +136,7 @@ class SshAccess:
             transport = client.get_transport()
             try:
                 if transport is not None:
-                    return transport.open_session(timeout=_CONNECT)
+                    return transport.open_session(timeout=self.access.patience)
             except (OSError, EOFError, paramiko.SSHException):
                 client.close()
             with self._lock:
@@ -164,9 +165,9 @@ class SshAccess:
                 key_filename=access.key,
                 allow_agent=False,
                 look_for_keys=False,
-                timeout=_CONNECT,
-                banner_timeout=_CONNECT,
-                auth_timeout=_CONNECT,
+                timeout=access.patience,
+                banner_timeout=access.patience,
+                auth_timeout=access.patience,
             )
             transport = client.get_transport()
             if transport is not None:

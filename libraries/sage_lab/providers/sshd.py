@@ -46,7 +46,7 @@ def wait(inside: Inside, nodes: Sequence[LabNode], *, deadline: float = 30.0) ->
     def waits(node: LabNode) -> str:
         while True:
             try:
-                return greeting(node.control_address, timeout=max(0.1, until - time.monotonic()))
+                return greeting(node.control_address, max(0.1, until - time.monotonic()), node.port)
             except OSError as error:
                 if time.monotonic() >= until:
                     raise NodeNotReadyError(

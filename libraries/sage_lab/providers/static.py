@@ -25,6 +25,9 @@ LACKS: Mapping[Ability, str] = {
     Ability.PROCESS_LIMIT: "it needs the machine's hypervisor: from inside, the limit could not be lifted again",
     Ability.WRITE_PROTECTION: "it needs the machine's hypervisor: the lab mounts nothing on machines it did not make",
     Ability.CLOCK: "it needs the machine's hypervisor: the lab sets no clock of a machine that may serve others too",
+    Ability.RESET: "it needs the machine's hypervisor, or a hand at its reset button",
+    Ability.OWN_KERNEL: "it needs the machine's hypervisor: nobody else could bring it back from a panic",
+    Ability.OWN_DISK: "it needs the machine's hypervisor, and a disk that only the lab uses",
     Ability.SSH_SERVER: "it would break the SSH server by which the lab itself reaches the machine",
     Ability.CLUSTER_LINK: "it needs a control_address for each machine, and a cluster link of the name cluster0",
 }

@@ -6,7 +6,6 @@ import hashlib
 import json
 import os
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -18,7 +17,8 @@ from sage_lab.errors import LabError, NodeNotReadyError, NodeStateError
 from sage_lab.ledger import Ledger
 from sage_lab.model import CONTROLLER, Completed, LabNode, NodeHealth, nodes_of
 from sage_lab.progress import Report, step
-from sage_lab.providers import Ability, free_networks, libvirt, machine_health, sshd
+from sage_lab.providers import Ability, free_networks, libvirt, machine_health, sshd, write_protection
+from sage_lab.providers.hypervisor import Hypervisor
 from sage_lab.providers.vagrant_command import VagrantCommand
 from sage_lab.providers.vm_access import VmAccess
 from sage_lab.topology import Topology
@@ -26,9 +26,7 @@ from sage_lab.topology import Topology
 Result = TypeVar("Result")
 LACKS: Mapping[Ability, str] = {
     Ability.PROCESS_LIMIT: "a virtual machine has no limit of processes that could be set from outside of it",
-    Ability.WRITE_PROTECTION: "it is not built for virtual machines yet",
     Ability.SSH_SERVER: "the lab itself gets to its machines by it",
-    Ability.CLOCK: "it is not built for virtual machines yet",
 }
 PROJECT = Path(__file__).resolve().parents[3]
 BATCH = max(1, (os.cpu_count() or 2) // 2)
@@ -37,8 +35,11 @@ _ENVIRONMENT = "/opt/sage"
 _NODES = "nodes.json"
 _BOOT = {"kvm": 300.0, "qemu": 1200.0}
 """Seconds for a batch to come up, provisioned; with KVM and under software emulation."""
-_READY = {"kvm": 60.0, "qemu": 300.0}
+_READY = {"kvm": 60.0, "qemu": 600.0}
 """Seconds from power on until the SSH server answers."""
+_GREET = {"kvm": 2.0, "qemu": 20.0}
+"""Seconds that the SSH server of a healthy machine may take to greet."""
+_CONSOLES = "console"
 
 
 class VagrantProvider:
@@ -67,6 +68,7 @@ class VagrantProvider:
         """Bring the machines up, a batch at a time, and wait until each answers over SSH; raises LabError."""
         self._choose(report)
         lab_files.make_key(self._directory / "keys" / lab_files.USER, self._lab)
+        (self._directory / _CONSOLES).mkdir(exist_ok=True)
         (self._directory / "topology.yaml").write_text(yaml.safe_dump(self._topology.as_dict()), encoding="utf-8")
         self._ledger.record("libvirt", self._lab)
         vagrant = self._vagrant(key_file=self._directory / "keys" / f"{lab_files.USER}.pub")
@@ -78,7 +80,7 @@ class VagrantProvider:
         with step(report, "addresses and host keys read"):
             self._learn(vagrant)
         with step(report, "all nodes answer over SSH"):
-            sshd.wait(self.inside, self.nodes, deadline=_READY[self._made["driver"]])
+            self._wait(self.nodes)
             for node in self.nodes:
                 self._access.check(node)
 
@@ -120,7 +122,7 @@ class VagrantProvider:
     def power_on(self, node: LabNode) -> None:
         """Switch it on and wait for its SSH server. On already is no error."""
         self._domains[node.name].power_on()
-        sshd.wait(self.inside, [node], deadline=_READY[self._made["driver"]])
+        self._wait([node])
 
     def unplug(self, node: LabNode) -> None:
         """Pull the cable of the node's cluster link."""
@@ -144,26 +146,28 @@ class VagrantProvider:
         raise LabError(LACKS[Ability.PROCESS_LIMIT], where=node.name)
 
     def write_protect(self, node: LabNode, directory: str, *, protect: bool) -> None:
-        """Not possible."""
-        del directory, protect
-        raise LabError(LACKS[Ability.WRITE_PROTECTION], where=node.name)
+        """By a mount of the directory over itself."""
+        write_protection.write_protect(self._access.to(node, "root"), directory, protect=protect)
+
+    @property
+    def hypervisor(self) -> Hypervisor:
+        """What only virtual machines can do."""
+        return Hypervisor(self.nodes, self._domains, self._access, self._console, self._wait)
 
     def health(self) -> list[NodeHealth]:
         """How each machine is now: as libvirt says, and what a running one says of itself."""
-        answering = sshd.answering(self.inside, self.nodes)
+        ways = {node.name: self._access.to(node, lab_files.USER) for node in self.nodes}
+        return machine_health.of_all(self.nodes, self._domains, ways, greet=_GREET[self._made["driver"]])
 
-        def look(node: LabNode) -> NodeHealth:
-            domain = self._domains[node.name]
-            state, ssh = domain.state(), answering[node.name]
-            sizes = machine_health.ask(self._access.to(node, lab_files.USER)) if state == "running" and ssh else None
-            return NodeHealth.of(node, state=state, ssh=ssh, plugged=domain.plugged(), **(sizes or {}))
+    def _wait(self, nodes: Sequence[LabNode]) -> None:
+        sshd.wait(self.inside, nodes, deadline=_READY[self._made["driver"]])
 
-        with ThreadPoolExecutor(max_workers=len(self.nodes)) as pool:
-            return list(pool.map(look, self.nodes))
+    def _console(self, node: str) -> Path:
+        return self._directory / _CONSOLES / f"{libvirt.prefix_of(self._lab)}{node}.console.log"
 
     def _choose(self, report: Report) -> None:
         """What is known before any machine is made: how they are run, and on which networks."""
-        driver = os.environ.get("SAGE_ACCELERATION") or _acceleration(report)
+        driver = os.environ.get("SAGE_ACCELERATION") or doctor_vm.acceleration(report)
         if driver not in _BOOT:
             raise LabError(f"SAGE_ACCELERATION is {driver!r}", where="environment", fix=f"use {' or '.join(_BOOT)}")
         control, cluster = free_networks.choose(2, libvirt.networks())
@@ -188,7 +192,15 @@ class VagrantProvider:
             "controller": self.controller_address(),
             "controller-control": f"{self._made['control']}.{CONTROLLER}",
         }
-        lab_files.write_all(self._directory, self.nodes, keys, controller=controller, environment_home=_ENVIRONMENT)
+        lab_files.write_all(
+            self._directory,
+            self.nodes,
+            keys,
+            controller=controller,
+            environment_home=_ENVIRONMENT,
+            # Under software emulation it does not come up in the time that Ray gives it.
+            dashboard=self._made["driver"] == "kvm",
+        )
 
     def _remember(self, made: dict[str, Any]) -> None:
         self._made = made
@@ -209,19 +221,11 @@ class VagrantProvider:
             "SAGE_NETWORKS": f"{self._made['control']} {self._made['cluster']}",
             "SAGE_ACCELERATION": self._made["driver"],
             "SAGE_AUTHORIZED_KEY_FILE": str(key_file),
+            "SAGE_CONSOLE": str(self._directory / _CONSOLES),
             # The locks and states of the machines go with the lab.
             "VAGRANT_DOTFILE_PATH": str(self._directory / "vagrant"),
         }
         return VagrantCommand(PROJECT, settings, self._directory / "vagrant.log")
-
-
-def _acceleration(report: Report) -> str:
-    """KVM when a guest really boots on it, else software emulation with a warning."""
-    found = doctor_vm.kvm(doctor_vm.run, doctor_vm.kernels())
-    if found.good:
-        return "kvm"
-    report(f"warning: {found.found}; the machines are emulated by software, which is slow: docs/vm-lab.md")
-    return "qemu"
 
 
 def _tell(line: str, report: Report) -> None:

@@ -10,7 +10,8 @@ from sage_lab.errors import LabError, ProvisionError
 from sage_lab.model import LabNode
 from sage_lab.providers.ssh_access import Access, SshAccess
 
-_ASK = 60.0
+_ASK = 120.0
+_LOGIN = 60.0
 
 
 class VmAccess:
@@ -36,9 +37,15 @@ class VmAccess:
                     key=self._login["key"] if root else str(self._directory / "keys" / lab_files.USER),
                     known_hosts=str(self._directory / "known_hosts"),
                     become="sudo" if root else "none",
+                    patience=_LOGIN,
                 )
             )
         return self._ways[node.name, user]
+
+    def close(self) -> None:
+        """Close all connections; the next command opens them again."""
+        for way in self._ways.values():
+            way.close()
 
     def check(self, node: LabNode) -> None:
         """See that both users get in; raises ProvisionError, or what ``SshAccess.run`` raises."""

@@ -9,7 +9,7 @@ from datetime import timedelta
 
 import pytest
 
-from SageLibrary.waiting import wait_until
+from SageLibrary.waiting import keep_pace, patient, stretched, wait_until
 
 NOW = timedelta(0)
 
@@ -68,3 +68,16 @@ def test_it_looks_a_last_time_at_the_deadline() -> None:
 def test_an_error_of_the_observation_is_not_hidden() -> None:
     with pytest.raises(ZeroDivisionError):
         wait_until("it", lambda: 1 // 0, bool, timedelta(seconds=5), "true")
+
+
+def test_on_a_slow_lab_a_wait_is_as_many_times_longer_and_says_so() -> None:
+    keep_pace(3)
+    try:
+        assert stretched(timedelta(seconds=2)) == timedelta(seconds=6)
+        assert patient(2) == 6
+        began = time.monotonic()
+        with pytest.raises(AssertionError, match=r"within 0\.9 s"):
+            wait_until("the state", sights("stopped"), is_running, timedelta(seconds=0.3), "running")
+        assert time.monotonic() - began >= 0.9
+    finally:
+        keep_pace(1)

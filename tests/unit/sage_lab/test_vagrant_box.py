@@ -53,7 +53,7 @@ def test_what_is_missing_is_told_with_the_package_before_anything_is_made(tmp_pa
 def test_the_box_has_all_that_its_own_vagrantfile_names() -> None:
     packed = BUILD.partition("tar --create")[2].partition("\ntest")[0]
     own = (BOX / "Vagrantfile").read_text(encoding="utf-8")
-    named = re.findall(r'expand_path\("([^"]+)"', own)
+    named = re.findall(r'readable\.call\("([^"]+)"', own)
     assert named == ["vmlinuz", "initrd.img"]
     for file in (*named, "metadata.json", "box.img", "Vagrantfile"):
         assert f" {file}" in packed, file

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from replayed import LEFT, said_to, virsh
 
-from sage_lab import NodeStateError, SweepError, host
+from sage_lab import LabError, NodeStateError, SweepError, host
 from sage_lab.errors import HostCommandError
 from sage_lab.providers import libvirt
 
@@ -61,6 +61,21 @@ def test_power_freeze_and_cable_are_asked_of_libvirt_once(programs: Path) -> Non
 def test_a_cable_is_plugged_or_not(programs: Path, said: str, plugged: bool) -> None:
     virsh(programs, ("domif-getlink t-vm_head 02:00", said))
     assert libvirt.Domain("t-vm", "head", "02:00").plugged() is plugged
+
+
+def test_a_snapshot_of_the_same_name_goes_before_and_an_unknown_one_is_named(programs: Path) -> None:
+    domain = libvirt.Domain("t-vm", "head", "x")
+    done = [(words, "") for words in ("snapshot-delete", "snapshot-create-as", "snapshot-revert")]
+    player = virsh(programs, ("snapshot-list", "fresh\n"), *done)
+    domain.save("fresh")
+    domain.rollback("fresh")
+    assert [line for line in said_to(player) if "list" not in line] == [
+        "snapshot-delete t-vm_head fresh",
+        "snapshot-create-as t-vm_head fresh",
+        "snapshot-revert t-vm_head fresh --paused",
+    ]
+    with pytest.raises(LabError, match="there is no snapshot 'other'"):
+        domain.rollback("other")
 
 
 def test_a_sweep_removes_what_has_the_lab_s_prefix_and_nothing_else(programs: Path) -> None:

@@ -8,11 +8,13 @@ from collections.abc import Callable
 from typing import Any
 
 from sage_lab.faults.on_node import exchange, knocking, lease, network_faults, observe
+from sage_lab.faults.on_node.clock_faults import DriftingClock, JumpedClock
 from sage_lab.faults.on_node.descriptor_faults import FewDescriptors
+from sage_lab.faults.on_node.device_faults import BrokenDisk
 from sage_lab.faults.on_node.disk_faults import FullDisk, UnwritableDirectory
 from sage_lab.faults.on_node.effect import CannotError, Effect
 from sage_lab.faults.on_node.environment_faults import MovedAside, StaleSession, TakenPort, WrongRayVersion
-from sage_lab.faults.on_node.network_faults import Filtered
+from sage_lab.faults.on_node.network_faults import Filtered, LinkDown
 from sage_lab.faults.on_node.process_faults import CrashLoop, Signalled
 from sage_lab.faults.on_node.resource_faults import CpuHog, MemoryHog
 from sage_lab.faults.on_node.ssh_faults import ChangedHostKey, FullSshd, NoSshd, StrangeSshd
@@ -21,12 +23,16 @@ EFFECTS: dict[str, type[Effect]] = {
     "signalled": Signalled,
     "crash-loop": CrashLoop,
     "filtered": Filtered,
+    "link-down": LinkDown,
     "no-sshd": NoSshd,
     "strange-sshd": StrangeSshd,
     "changed-host-key": ChangedHostKey,
     "full-sshd": FullSshd,
     "full-disk": FullDisk,
     "unwritable-directory": UnwritableDirectory,
+    "broken-disk": BrokenDisk,
+    "jumped-clock": JumpedClock,
+    "drifting-clock": DriftingClock,
     "cpu-hog": CpuHog,
     "memory-hog": MemoryHog,
     "few-descriptors": FewDescriptors,

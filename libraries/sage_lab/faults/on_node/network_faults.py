@@ -16,7 +16,7 @@ class Filtered(Effect):
 
     def prepare(self) -> dict[str, Any]:
         """A link has one root queue: a fault that needs it excludes another one."""
-        taken = [queue for queue in queues(LINK) if queue != "noqueue"]
+        taken = queues(LINK)
         if self.plan.get("queue") and taken:
             raise CannotError(f"{LINK} has a queueing discipline already: {', '.join(taken)}")
         return {}
@@ -36,6 +36,38 @@ class Filtered(Effect):
             _tool(["tc", "qdisc", "delete", "dev", LINK, "root"])
 
 
+class LinkDown(Effect):
+    """The node's interface of the cluster link is switched off; the addresses and routes that go with it come back."""
+
+    def prepare(self) -> dict[str, Any]:
+        """The routes over it, beyond those that the kernel makes by itself."""
+        routes = json.loads(_tool(["ip", "-json", "route", "show", "dev", LINK]) or "[]")
+        return {"routes": [route for route in routes if route.get("protocol") != "kernel"]}
+
+    def begin(self) -> None:
+        """Switch it off."""
+        _tool(["ip", "link", "set", "dev", LINK, "down"])
+
+    def heal(self) -> None:
+        """Switch it on."""
+        _tool(["ip", "link", "set", "dev", LINK, "up"])
+        for route in self.plan["routes"]:
+            via = ["via", route["gateway"]] if "gateway" in route else []
+            _tool(["ip", "route", "replace", route["dst"], *via, "dev", LINK])
+
+    def effective(self) -> str:
+        """It is off."""
+        return f"{LINK} is up" if _is_up() else ""
+
+    def recovered(self) -> str:
+        """It is on."""
+        return "" if _is_up() else f"{LINK} is down"
+
+
+def _is_up() -> bool:
+    return "UP" in json.loads(_tool(["ip", "-json", "link", "show", "dev", LINK]))[0]["flags"]
+
+
 def tables() -> list[str]:
     """The names of all nftables tables of this node."""
     listed = json.loads(_tool(["nft", "--json", "list", "tables"]) or "{}").get("nftables", [])
@@ -43,8 +75,9 @@ def tables() -> list[str]:
 
 
 def queues(link: str) -> list[str]:
-    """The kinds of the link's queueing disciplines."""
-    return [entry["kind"] for entry in json.loads(_tool(["tc", "-json", "qdisc", "show", "dev", link]) or "[]")]
+    """The kinds of the link's queueing disciplines, without those that the kernel gives every link."""
+    listed = json.loads(_tool(["tc", "-json", "qdisc", "show", "dev", link]) or "[]")
+    return [entry["kind"] for entry in listed if entry["handle"] != "0:"]
 
 
 def all_queues() -> list[str]:
