@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import textwrap
 from collections.abc import Sequence
 from dataclasses import asdict
 
@@ -24,7 +25,7 @@ def as_text(planned: Sequence[PlannedTest]) -> str:
             if words:
                 lines.append(f"           {what}: {', '.join(words)}")
         if test.problem:
-            lines.append(f"           CANNOT RUN: {test.problem}")
+            lines += textwrap.indent(f"CANNOT RUN: {test.problem}", " " * 11).splitlines()
     seconds = sum(test.expected.seconds for test in planned)
     guessed = sum(1 for test in planned if not test.expected.known)
     more = f"; {guessed} never ran here, their times (~) are guessed from their tags" if guessed else ""
