@@ -10,7 +10,7 @@ Test Teardown     Heal Every Fault
 Test Timeout      3 minutes
 Test Template     Fault Should Come And Go
 
-Test Tags         machines    destructive
+Test Tags         machines    orchestration    destructive
 
 
 *** Test Cases ***    FAULT    TARGET

@@ -10,7 +10,7 @@ Test Setup        Only Two Workers Run
 Test Teardown     End The Story
 Test Timeout      4 minutes
 
-Test Tags         scaling
+Test Tags         scaling    orchestration
 
 
 *** Variables ***

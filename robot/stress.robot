@@ -9,7 +9,7 @@ Suite Setup       Bring A Large Lab Up    ${LAB_WORKERS}
 Suite Teardown    Leave The Lab
 Test Timeout      60 minutes
 
-Test Tags         stress    slow    destructive
+Test Tags         stress    orchestration    slow    destructive
 
 
 *** Variables ***
