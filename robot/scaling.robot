@@ -60,6 +60,7 @@ Three Join At Once
     And Ray Itself Should Know Nodes    @{NODES}    ${SPARE}
 
 One That Cannot Join Holds Up No Other
+    [Tags]    destructive
     Given Inject Fault    unplugged    worker-2
     When Scale The Cluster    add    worker-1    worker-2    no-such-node
     Then The Operation Should Fail    worker-2    no-such-node
@@ -67,6 +68,7 @@ One That Cannot Join Holds Up No Other
     And Node Should Be    worker-1    running
 
 A Worker Whose Ray Died Is Removed
+    [Tags]    destructive
     When Simulate Failure    worker-2
     And Scale The Cluster    remove    worker-2
     Then The Operation Should Succeed
@@ -75,7 +77,7 @@ A Worker Whose Ray Died Is Removed
 
 A Worker Without Power Is Removed When Ray Has Given It Up
     [Documentation]    Before that its raylet may be alive beyond a cut: whoever removed it now could not stop it.
-    [Tags]    slow
+    [Tags]    destructive    slow
     Given Inject Fault    power cut    worker-2
     And Scale The Cluster    remove    worker-2
     And The Operation Should Fail    worker-2    no answer
@@ -103,6 +105,7 @@ One That Is Not There Cannot Leave
 
 One That Cannot Join Stays Out
     [Documentation]    What is wrong with the new worker, and what the error says. Nothing else changes.
+    [Tags]    destructive
     [Template]    Adding Should Be Refused
     # FAULT    WORDS OF THE ERROR
     unplugged    no answer
@@ -112,6 +115,7 @@ One That Cannot Join Stays Out
 
 Another Ray Is Refused Before Anything Starts
     [Documentation]    The node and both versions are named; the head's are not touched.
+    [Tags]    destructive
     [Template]    Adding By Conda Should Be Refused
     # FAULT    WORDS OF THE ERROR
     wrong ray version    Ray 2.0.0    the head has Ray    nothing was started
