@@ -92,9 +92,9 @@ class NodeKeywords(Component):
         Other programs of a machine, such as its SSH server or a container engine's resolver, listen as other users.
         """
         for node in nodes:
+            self._no_ray_process_should_be_left(node)  # one that was killed takes a moment to end
             owner = f"uid:{self.run_on_node(node, 'id -u sage').strip()}"
             leftovers = {
-                "processes": self._ray_processes(node),
                 "session directories": self.run_on_node(
                     node, "find /tmp/ray -maxdepth 1 -name 'session_*' 2>/dev/null || true"
                 ).split(),
