@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import time
+from collections.abc import Sequence
 from datetime import timedelta
 
 import psutil
@@ -11,7 +12,7 @@ from robot.api import logger
 from robot.api.deco import keyword
 
 from sage_lab import LabError
-from sage_lab.faults import FaultNotEffectiveError, inject, kind_of
+from sage_lab.faults import FaultKind, FaultNotEffectiveError, inject, kind_of
 from SageLibrary.keywords.component import Component
 from SageLibrary.keywords.interruption import InterruptionKeywords
 from SageLibrary.report.trend import chart
@@ -19,6 +20,7 @@ from SageLibrary.stage import Stage
 from SageLibrary.stress.faults_at_random import Blow, draw
 from SageLibrary.stress.growth import Growth, judge
 from SageLibrary.stress.long_manager import LongManager
+from SageLibrary.stress.model import Deed, Operation
 from SageLibrary.stress.sampling import allowances, sample
 from SageLibrary.stress.seed import the_seed
 from SageLibrary.stress.tables import Row, table
@@ -48,12 +50,13 @@ class SoakKeywords(Component):
         chance = random.Random(the_seed(seed))  # noqa: S311 - to be repeated, not to be secret
         samples: list[tuple[float, dict[str, float]]] = []
         rows: list[Row] = []
-        began = time.monotonic()
         with LongManager(self.stage.lab.config_path) as manager:
             processes = {
                 "manager": psutil.Process(manager.pid),
                 "supervisor": psutil.Process(self._supervisor.the_supervisor()),
             }
+            self._meet_every_node(workers, manager)
+            began = time.monotonic()
             try:
                 while time.monotonic() - began < lasting.total_seconds():
                     blow = draw(chance, workers, SPARE)
@@ -72,6 +75,14 @@ class SoakKeywords(Component):
         self._show(found, samples)
         if grown := [f"{one.name} rose by {one.rise:.1f}" for one in found if one.grew]:
             raise AssertionError(f"in {lasting} with {len(samples)} faults {'; '.join(grown)}, should not grow")
+
+    def _meet_every_node(self, workers: Sequence[str], manager: LongManager) -> None:
+        """Both processes keep a connection to each node that they once worked on: the first of each is no growth."""
+        manager.perform(Operation(Deed.ADD, SPARE))
+        self._live_through(
+            Blow(FaultKind.RAYLET_KILLED, (*workers, SPARE), 0.0, Operation(Deed.STATUS)),
+            manager,
+        )
 
     def _live_through(self, blow: Blow, manager: LongManager) -> str:
         """Strike, heal, operate, and wait until everything runs. Returns how the operation ended."""
