@@ -25,7 +25,7 @@ def page(run: Run, past: list[dict[str, Any]], results: Path, last_green: green.
     parts = [
         '<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"/>',
         '<meta name="viewport" content="width=device-width"/>',
-        f"<title>{escape(title)}</title><style>{STYLE}</style></head><body>",
+        f"<title>{escape(title)}</title><style>{STYLE}</style></head><body><main>",
         f'<h1>{escape(title)}</h1><p class="quiet">Run of {escape(run.time)}</p>',
         _summary(run),
         failures.section(run, results),
@@ -33,7 +33,7 @@ def page(run: Run, past: list[dict[str, Any]], results: Path, last_green: green.
         _faults(run),
         _trend(past),
         _timelines(run),
-        "</body></html>\n",
+        "</main></body></html>\n",
     ]
     return "\n".join(parts)
 
