@@ -52,10 +52,9 @@ Rollback Brings The Release Before
 A Transfer That Was Cut Goes On Where It Ended
     [Tags]    destructive
     Given The Greeting Is Deployed    Hello
-    And Put Random Files Into The Project    60
+    And Put Random Files Into The Project    120
     When Begin Operation    deploy    worker-1
-    And Operation Should Say    worker-1: sending 61 files
-    And Operation Should Say    worker-1: sent
+    And Operation Should Say    worker-1: sending 121 files
     And Unplug    worker-1
     And Operation Should End
     Then The Operation Should Fail    worker-1    files had been sent
@@ -63,7 +62,7 @@ A Transfer That Was Cut Goes On Where It Ended
     And Command Should Say    greet    Hello, world!    worker-1
     And Deploy The Project    worker-1
     And The Operation Should Succeed
-    And Deployment Should Have Sent Fewer Files    worker-1    than=61
+    And Deployment Should Have Sent Fewer Files    worker-1    than=121
     [Teardown]    Plug In And End The Story    worker-1
 
 A Damaged Archive Is Refused
