@@ -65,9 +65,15 @@ class NodeRecord:
         self.known_since, self.beat, self.trouble_since = now, None, None
 
     def begin_anew(self, now: float) -> None:
-        """A person started it again: neither what was tried nor what was heard before counts any more."""
+        """A person started it again: what was tried before does not count any more, nor a beat in which it was down.
+
+        One in which it ran is kept, or the end of a process would not be noticed until the next.
+        """
         self.attempts, self.respawns, self.next_attempt, self.tried = 0, 0, 0.0, []
+        last, needed = self.beat, {"raylet", "gcs"} if self.role == "head" else {"raylet"}
         self.forget_heard(now)
+        if last and needed <= set(last["running"]):
+            self.beat = last
 
     def take_in(self, heard: dict[str, Any], now: float) -> None:
         """Keep what the node's watcher heard."""

@@ -134,6 +134,15 @@ def test_a_node_that_a_person_started_again_is_not_judged_by_the_trouble_before(
     assert (node.attempts, node.tried) == (0, [])
 
 
+def test_the_end_of_a_process_is_noticed_right_after_a_persons_start_of_what_ran() -> None:
+    node = record("head", beat("raylet", "gcs"), state=Health.RUNNING)
+    node.begin_anew(NOW)
+    node.take_in({"ended": "gcs"}, NOW + 0.1)
+    assert judge(node, ALIVE, NOW + 0.1, SETTINGS).reason == "its GCS ended"
+    node.begin_anew(NOW + 0.2)
+    assert node.beat is None
+
+
 def test_the_back_off_doubles_up_to_its_limit_and_is_never_the_same() -> None:
     settings = RecoveryConfig(backoff=2.0, backoff_limit=10.0)
     for attempt, middle in ((1, 2.0), (2, 4.0), (3, 8.0), (4, 10.0), (9, 10.0)):
