@@ -19,7 +19,7 @@ Group = Literal["container lab", "VM lab"]
 
 # Ray 2.60 takes 0.6 GiB on a head with its dashboard and 0.2 GiB on a worker; the rest is for small tasks.
 HEAD_MEMORY = GIB
-WORKER_MEMORY = GIB // 4
+WORKER_MEMORY = 320 * MIB
 STATE_SIZE = 200 * MIB
 
 

@@ -38,9 +38,9 @@ def test_every_failure_has_a_fix_and_no_success_has_one() -> None:
 def test_memory_for_too_many_workers_is_refused_with_the_number_that_fits() -> None:
     finding = doctor._memory(Topology.of(9, ["spare"]), available=2 * GIB)
     assert not finding.good
-    assert "at most 4" in finding.fix
-    assert doctor._memory(Topology.of(4), available=2 * GIB).good
-    assert not doctor._memory(Topology.of(4, ["spare"]), available=2 * GIB).good
+    assert "at most 3" in finding.fix
+    assert doctor._memory(Topology.of(3), available=2 * GIB).good
+    assert not doctor._memory(Topology.of(3, ["spare"]), available=2 * GIB).good
 
 
 def test_a_missing_program_is_told_with_its_package(monkeypatch: pytest.MonkeyPatch) -> None:
