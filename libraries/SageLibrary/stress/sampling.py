@@ -7,7 +7,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import psutil
 
+from sage_cluster.ray_node import KEPT_LOGS
 from sage_lab import Lab
+from sage_lab.lab_files import LOG_DIRECTORY
 from SageLibrary.stress.growth import MIB, Allowance
 
 CONTROLLER = {
@@ -19,14 +21,15 @@ CONTROLLER = {
 NODES = {
     "processes on the nodes": Allowance(2.0, 0.05),
     "files on the nodes": Allowance(5.0, 0.05),
-    "files of logs on the nodes": Allowance(50.0, 0.25),
+    "past sessions with logs beyond those that are kept": Allowance(0.0),
 }
-"""Logs of past sessions are kept, the newest few; until there are so many their number rises by right."""
+"""The logs of a node's newest past sessions are kept: until there are so many, their number rises by right."""
 LOOK_SECONDS = 30.0
-LOOK = """
+LOOK = f"""
 ls -d /proc/[0-9]* | wc -l
 find /tmp /var/tmp /dev/shm /run /home /var/lib -xdev -type f -not -path '*/logs/*' 2>/dev/null | wc -l
-find /tmp /home -xdev -type f -path '*/logs/*' 2>/dev/null | wc -l
+past=$(find {LOG_DIRECTORY} -mindepth 1 -maxdepth 1 -name 'session_*' 2>/dev/null | wc -l)
+echo $((past > {KEPT_LOGS} ? past - {KEPT_LOGS} : 0))
 """
 
 
