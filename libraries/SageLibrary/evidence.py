@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from robot import result, running
 from robot.api import logger
+from robot.libraries.BuiltIn import BuiltIn
 from robot.libraries.DateTime import convert_time
 
 from sage_cluster import SageError
@@ -36,7 +37,7 @@ QUESTIONS = {
 
 
 class EvidenceListener:
-    """Records tests that have a lab, for the page at the end of the run, and collects a bundle when one fails."""
+    """Records every test for the page at the end of the run; of one that has a lab, what happened on it meanwhile."""
 
     ROBOT_LISTENER_API_VERSION = 3
 
@@ -75,6 +76,7 @@ class EvidenceListener:
         if self._recording:
             self._residue.begin(self._stage.lab, data.parent.full_name)
             self._stage.pulse.begin()
+        if not BuiltIn().dry_run_active:
             self._recorder.start_test(data.name, data.parent.full_name)
 
     def end_test(self, data: running.TestCase, result: result.TestCase) -> None:
@@ -82,10 +84,13 @@ class EvidenceListener:
 
         A test that is infra or inconclusive has that as a tag. The message says what was found, and where it lies.
         """
+        if BuiltIn().dry_run_active:
+            return
+        self._results = self._stage.results()
         if not self._recording or not self._stage.has_lab:
+            self._recorder.end_test(data.name, data.parent.full_name, result.status, result.message, None)
             return
         lab = self._stage.lab
-        self._results = self._stage.results()
         standstill = self._stage.pulse.worst()
         if result.failed and standstill >= STANDSTILL_SECONDS:
             said = textwrap.indent(result.message, "    ")  # so that its parts do not count one by one
@@ -127,7 +132,7 @@ class EvidenceListener:
         """The run is over: write its page of timelines and figures."""
         page = self._recorder.close(self._results) if self._results else None
         if page:
-            logger.console(f"Times:   {page}")
+            logger.console(f"Run:     {page}")
 
 
 def _longer(limit: str | None) -> str | None:

@@ -7,6 +7,7 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
+from SageLibrary.report import wording
 from SageLibrary.report.run import Run
 from SageLibrary.report.verdict import BAD, Outcome, verdict_of
 
@@ -49,12 +50,13 @@ def differences(run: Run, green: Green) -> list[str]:
 
 
 def section(run: Run, green: Green | None) -> str:
-    """The part of the page; empty without an earlier green run, or when nothing is different."""
-    said = differences(run, green) if green else []
-    if not green or not said:
-        return ""
+    """The part of the page."""
+    if not green:
+        return '<h2>Since the last green run</h2><p class="quiet">No run of these suites before passed as a whole.</p>'
+    said = differences(run, green)
     rows = "".join(f"<li>{escape(sentence)}</li>" for sentence in said)
-    return f"<h2>Different from the last green run, of {escape(str(green['time']))}</h2><ul>{rows}</ul>"
+    told = f"<ul>{rows}</ul>" if said else '<p class="quiet">Nothing is different.</p>'
+    return f"<h2>Since the last green run, {escape(wording.moment(str(green['time'])))}</h2>{told}"
 
 
 def _turned(test: Any, before: dict[str, float]) -> bool:  # noqa: ANN401

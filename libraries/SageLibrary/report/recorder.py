@@ -80,7 +80,7 @@ class Recorder:
         return test
 
     def close(self, directory: Path, history_path: Path | None = None) -> Path | None:
-        """Write recordings.json and reliability.html into ``directory``, add a line to the history; returns the page.
+        """Write recordings.json and run.html into ``directory``, add a line to the history; returns the page.
 
         The history is history.jsonl beside the page unless another is named. None when no test was recorded.
         """

@@ -166,7 +166,8 @@ def test_a_page_is_well_formed_and_needs_nothing_else() -> None:
     read = Page(html)
     assert read.open == []
     assert not read.tags & {"script", "link", "img", "iframe"}
-    assert all(link.startswith("#") and link[1:] in read.ids for link in read.links)
+    assert all(link[1:] in read.ids for link in read.links if link.startswith("#"))
+    assert {link for link in read.links if not link.startswith("#")} == {"log.html"}
     assert "url(http" not in html
     assert "@import" not in html
     assert len(read.ids) == len(set(read.ids))
@@ -201,22 +202,33 @@ def test_the_table_has_the_times_their_budgets_and_a_verdict_in_words() -> None:
 
 
 @pytest.mark.parametrize(
-    ("tests", "sentence", "well"),
+    ("tests", "sentence", "style"),
     [
-        ([], "No test was run.", False),
-        ([a_test(Outcome.SKIPPED)], "No test was run.", False),
-        ([a_test()], "The test passed.", True),
-        ([a_test(), a_test(), a_test(Outcome.SKIPPED)], "All 2 tests passed.", True),
-        ([a_test(), a_test(of=recording(noticed=1))], "All 2 tests passed; 1 of 2 faults over budget.", False),
+        ([], "Inconclusive: no test was run.", "inconclusive"),
+        ([a_test(Outcome.SKIPPED)], "Inconclusive: no test was run.", "inconclusive"),
+        ([a_test()], "The test passed.", "passed"),
+        ([a_test(), a_test(), a_test(Outcome.SKIPPED)], "All 2 tests passed.", "passed"),
+        ([a_test(), a_test(of=recording(noticed=1))], "All 2 tests passed; 1 of 2 faults over budget.", "late"),
         (
             [a_test(), a_test(Outcome.FAILED), a_test(Outcome.INFRA), a_test(Outcome.INCONCLUSIVE)],
-            "1 of 4 tests passed, 1 failed, 1 infra, 1 inconclusive.",
-            False,
+            "Failed: 1 of 4 tests passed, 1 failed, 1 infra, 1 inconclusive.",
+            "failed",
         ),
     ],
 )
-def test_the_headline_says_it_in_one_sentence(tests: list[RecordedTest], sentence: str, well: bool) -> None:
-    assert headline(run_of(*tests)) == (sentence, well)
+def test_the_headline_says_it_in_one_sentence(tests: list[RecordedTest], sentence: str, style: str) -> None:
+    assert headline(run_of(*tests)) == (sentence, style)
+
+
+def test_each_timeline_stands_on_the_page_once_the_bad_ones_first() -> None:
+    html = page(run_of(a_test(), a_test(Outcome.FAILED, "Two")), [], NOWHERE)
+    assert html.count('id="test-0"') == html.count('id="test-1"') == 1
+    assert html.index('id="test-1"') < html.index('id="test-0"')
+
+
+def test_in_a_long_run_only_what_went_wrong_lies_open() -> None:
+    assert "<details open>" in page(run_of(a_test(), a_test(Outcome.FAILED, "Two")), [], NOWHERE)
+    assert "<details open>" not in page(run_of(*[a_test(name=str(number)) for number in range(11)]), [], NOWHERE)
 
 
 def test_a_summary_has_counts_and_medians() -> None:
