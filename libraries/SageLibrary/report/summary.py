@@ -50,7 +50,7 @@ def as_json(tests: Sequence[EndedTest]) -> str:
         "verdict": verdict.value,
         "status": STATUS[verdict],
         "counts": dict(Counter(test.outcome.value for test in tests)),
-        "tests": [asdict(test) for test in tests],
+        "tests": [{**asdict(test), "seconds": round(test.seconds, 3)} for test in tests],
     }
     return json.dumps(content, indent=1) + "\n"
 

@@ -115,3 +115,11 @@ def test_summaries_for_job_pages_and_programs(output: Path, tmp_path: Path) -> N
         ("Mixed.Bad", False),
         ("Mixed.Late", True),
     ]
+
+
+def test_the_document_names_every_key_of_the_summary_for_programs(output: Path, tmp_path: Path) -> None:
+    data = tmp_path / "summary.json"
+    CliRunner().invoke(main, [str(output), "--json", str(data)])
+    content = json.loads(data.read_text())
+    page = (Path(__file__).parents[3] / "docs" / "reading-reports.md").read_text(encoding="utf-8")
+    assert not [key for key in (*content, *content["tests"][0]) if f"| `{key}` |" not in page]
