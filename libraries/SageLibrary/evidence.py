@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,6 +18,7 @@ from sage_lab import Lab, LabError
 from SageLibrary.report.failures import evidence_name
 from SageLibrary.report.lanes import draw
 from SageLibrary.report.recorder import Files, Recorder
+from SageLibrary.report.run import RecordedTest
 from SageLibrary.report.verdict import Outcome, outcome_of
 from SageLibrary.residue_check import ResidueCheck
 from SageLibrary.waiting import patient
@@ -88,7 +90,7 @@ class EvidenceListener:
             return
         self._results = self._stage.results()
         if not self._recording or not self._stage.has_lab:
-            self._recorder.end_test(data.name, data.parent.full_name, result.status, result.message, None)
+            self._record(data, result, None)
             return
         lab = self._stage.lab
         standstill = self._stage.pulse.worst()
@@ -100,13 +102,17 @@ class EvidenceListener:
         if outcome in {Outcome.INFRA, Outcome.INCONCLUSIVE}:
             result.tags.add(f"verdict-{outcome.value}")
         files = Files.of(lab.config_path, lab.directory)
-        test = self._recorder.end_test(data.name, data.parent.full_name, result.status, result.message, files)
+        test = self._record(data, result, files)
         picture = draw(test.recording, f"States of the nodes in {data.name}", result.id)
         if picture:
             logger.info(picture, html=True)
         if result.failed:
             self._stage.failures.append(result.message)
             self._leave_bundle(lab, self._results / evidence_name(result.full_name), result)
+
+    def _record(self, data: running.TestCase, result: result.TestCase, files: Files | None) -> RecordedTest:
+        source = os.path.relpath(data.source) if data.source else "robot"
+        return self._recorder.end_test(data.name, data.parent.full_name, result.status, result.message, files, source)
 
     def _look_for_residue(self, lab: Lab, result: result.TestCase) -> None:
         try:

@@ -41,8 +41,7 @@ def first_errors(directory: Path) -> dict[str, str]:
 
 def replay_command(test: RecordedTest) -> str:
     """The command that runs this test alone."""
-    suite = test.suite.rpartition(".")[2]
-    return f"robot --suite {shlex.quote(suite)} --test {shlex.quote(test.name)} robot"
+    return shlex.join(["robot", "--test", test.name, test.source])
 
 
 def section(run: Run, results: Path) -> str:

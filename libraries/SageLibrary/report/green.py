@@ -15,6 +15,7 @@ FILE = "last-green.json"
 SLOWER = 1.5
 SLOWER_SECONDS = 5.0
 """A test is told to be slower when it took this many times as long and so many seconds longer."""
+MOST_NAMES = 8
 
 Green = dict[str, Any]
 """``time`` of the run and ``seconds`` by the tests' names."""
@@ -40,8 +41,8 @@ def differences(run: Run, green: Green) -> list[str]:
     before: dict[str, float] = green["seconds"]
     now = {test.name: test for test in run.tests}
     said = [f"{name}: passed then, {test.outcome.value} now" for name, test in now.items() if _turned(test, before)]
-    said += [f"{name}: new" for name in now if name not in before]
-    said += [f"{name}: not run now" for name in before if name not in now]
+    said += _names("new", [name for name in now if name not in before])
+    said += _names("not run now", [name for name in before if name not in now])
     for name, test in now.items():
         took = before.get(name, 0.0)
         if took and test.seconds > SLOWER * took and test.seconds - took > SLOWER_SECONDS:
@@ -57,6 +58,11 @@ def section(run: Run, green: Green | None) -> str:
     rows = "".join(f"<li>{escape(sentence)}</li>" for sentence in said)
     told = f"<ul>{rows}</ul>" if said else '<p class="quiet">Nothing is different.</p>'
     return f"<h2>Since the last green run, {escape(wording.moment(str(green['time'])))}</h2>{told}"
+
+
+def _names(what: str, names: list[str]) -> list[str]:
+    more = f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else ""
+    return [f"{what}: {', '.join(names[:MOST_NAMES])}{more}"] if names else []
 
 
 def _turned(test: Any, before: dict[str, float]) -> bool:  # noqa: ANN401

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from test_report_page import a_test, past, recording, run_of
+from test_report_page import a_test, recording, run_of
+from test_report_trend import past
 
 from SageLibrary.report import failures, parts
 from SageLibrary.report.page import page

@@ -24,7 +24,7 @@ LOGS = """=== session_1/logs/raylet.out
 
 
 def failed(message: str = "INFRA: no\n\nEvidence of every node: /somewhere", name: str = "It's Bad") -> RecordedTest:
-    return RecordedTest.of(name, "Robot.Failure", Outcome.INFRA, message, recording())
+    return RecordedTest.of(name, "Robot.Failure", Outcome.INFRA, message, recording(), "robot/my failure.robot")
 
 
 def test_each_failure_has_its_reason_first_errors_evidence_and_command(tmp_path: Path) -> None:
@@ -37,7 +37,7 @@ def test_each_failure_has_its_reason_first_errors_evidence_and_command(tmp_path:
     assert ["worker-1", first] in read.rows
     assert "evidence/Robot_Failure_It_s_Bad/" in read.links
     assert "#test-1" in read.links
-    assert "robot --suite Failure --test 'It'\"'\"'s Bad' robot" in read.text
+    assert "robot --test 'It'\"'\"'s Bad' 'robot/my failure.robot'" in read.text
     assert "/somewhere" not in read.text
     assert html.index("What went wrong") < html.index("How fast faults were noticed")
 
@@ -64,12 +64,14 @@ def test_a_broken_memory_is_none(tmp_path: Path) -> None:
 
 
 def test_what_differs_from_the_last_green_run_is_told() -> None:
+    many = run_of(*[a_test(name=str(number)) for number in range(10)])
+    assert green.differences(many, {"time": "then", "seconds": {}}) == ["new: 0, 1, 2, 3, 4, 5, 6, 7 and 2 more"]
     before = {"time": "then", "seconds": {"It's Bad": 90.0, "Slow": 50.0, "Same": 99.0, "Gone": 1.0}}
     run = run_of(failed(), a_test(name="Slow"), a_test(name="Same"), a_test(name="Fresh"))
     assert green.differences(run, before) == [
         "It's Bad: passed then, infra now",
-        "Fresh: new",
-        "Gone: not run now",
+        "new: Fresh",
+        "not run now: Gone",
         "Slow: took 100 s, 50 s then",
     ]
     assert "Since the last green run, then" in green.section(run, before)

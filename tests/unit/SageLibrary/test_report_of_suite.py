@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -35,6 +36,7 @@ def test_tests_without_a_lab_are_on_the_page(suite: Path, tmp_path: Path) -> Non
     assert "Failed: 1 of 2 tests passed, 1 failed." in page
     assert "Needs No Machine" in page
     assert "there is no lab yet" in page
+    assert f"robot --test &#x27;Has No Lab&#x27; {os.path.relpath(suite)}" in page
 
 
 def test_a_dry_run_leaves_no_page_and_no_history(suite: Path, tmp_path: Path) -> None:

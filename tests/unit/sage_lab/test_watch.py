@@ -16,9 +16,8 @@ from urllib.parse import urlsplit
 
 import psutil
 import pytest
-from browser import chromium, inaccessible, invalid, opened, parse_errors, too_wide
+from browser import chromium, inaccessible, opened, too_wide
 
-from sage_lab import watch
 from sage_lab.lab import Lab
 from sage_lab.model import LabNode, NodeHealth
 from sage_lab.watch.forward import Forward
@@ -189,9 +188,3 @@ def test_the_page_is_accessible_and_fits(server: WatchServer, screen: str, dark:
         page.get_by_text("Failure: test 2 of 9").wait_for()
         assert inaccessible(page) == []
         assert too_wide(page) <= 0
-
-
-def test_the_page_is_valid() -> None:
-    page = Path(watch.__file__).with_name("page.html")
-    assert parse_errors(page.read_text(encoding="utf-8")) == []
-    assert invalid(page) == []
