@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .PHONY: help lifecycle lifecycle-compose lifecycle-vm box quick plan parallel failure failure-slow deployment scaling stress reliability
-.PHONY: test lint unit bench docs clean
+.PHONY: test trends lint unit bench docs clean
 
 help:           ## This list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */\t/' | expand -t 20
@@ -65,6 +65,10 @@ test:           ## Lint, types, unit and integration tests, acceptance suites, c
 reliability:    ## The lifecycle and failure suites RUNS times (20): pass rate, flaky tests, times
 	@provision/controller/install.sh dev
 	@.venv/bin/python -m benchmarks.reliability --runs $(or $(RUNS),20)
+
+trends:         ## How tests did over all runs that were remembered: results/trends.html; each run above is remembered
+	@provision/controller/install.sh dev
+	@provision/controller/trends.sh
 
 lint:           ## Only lint and types (after an install)
 	@provision/controller/install.sh dev

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from robot import result, running
 from robot.api import logger
+from robot.libraries.BuiltIn import BuiltIn
 from robot.libraries.DateTime import convert_time
 
 from sage_cluster import SageError
@@ -16,6 +18,7 @@ from sage_lab import Lab, LabError
 from SageLibrary.report.failures import evidence_name
 from SageLibrary.report.lanes import draw
 from SageLibrary.report.recorder import Files, Recorder
+from SageLibrary.report.run import RecordedTest
 from SageLibrary.report.verdict import Outcome, outcome_of
 from SageLibrary.residue_check import ResidueCheck
 from SageLibrary.waiting import patient
@@ -36,7 +39,7 @@ QUESTIONS = {
 
 
 class EvidenceListener:
-    """Records tests that have a lab, for the page at the end of the run, and collects a bundle when one fails."""
+    """Records every test for the page at the end of the run; of one that has a lab, what happened on it meanwhile."""
 
     ROBOT_LISTENER_API_VERSION = 3
 
@@ -75,6 +78,7 @@ class EvidenceListener:
         if self._recording:
             self._residue.begin(self._stage.lab, data.parent.full_name)
             self._stage.pulse.begin()
+        if not BuiltIn().dry_run_active:
             self._recorder.start_test(data.name, data.parent.full_name)
 
     def end_test(self, data: running.TestCase, result: result.TestCase) -> None:
@@ -82,10 +86,13 @@ class EvidenceListener:
 
         A test that is infra or inconclusive has that as a tag. The message says what was found, and where it lies.
         """
+        if BuiltIn().dry_run_active:
+            return
+        self._results = self._stage.results()
         if not self._recording or not self._stage.has_lab:
+            self._record(data, result, None)
             return
         lab = self._stage.lab
-        self._results = self._stage.results()
         standstill = self._stage.pulse.worst()
         if result.failed and standstill >= STANDSTILL_SECONDS:
             said = textwrap.indent(result.message, "    ")  # so that its parts do not count one by one
@@ -95,13 +102,17 @@ class EvidenceListener:
         if outcome in {Outcome.INFRA, Outcome.INCONCLUSIVE}:
             result.tags.add(f"verdict-{outcome.value}")
         files = Files.of(lab.config_path, lab.directory)
-        test = self._recorder.end_test(data.name, data.parent.full_name, result.status, result.message, files)
+        test = self._record(data, result, files)
         picture = draw(test.recording, f"States of the nodes in {data.name}", result.id)
         if picture:
             logger.info(picture, html=True)
         if result.failed:
             self._stage.failures.append(result.message)
             self._leave_bundle(lab, self._results / evidence_name(result.full_name), result)
+
+    def _record(self, data: running.TestCase, result: result.TestCase, files: Files | None) -> RecordedTest:
+        source = os.path.relpath(data.source) if data.source else "robot"
+        return self._recorder.end_test(data.name, data.parent.full_name, result.status, result.message, files, source)
 
     def _look_for_residue(self, lab: Lab, result: result.TestCase) -> None:
         try:
@@ -127,7 +138,7 @@ class EvidenceListener:
         """The run is over: write its page of timelines and figures."""
         page = self._recorder.close(self._results) if self._results else None
         if page:
-            logger.console(f"Times:   {page}")
+            logger.console(f"Run:     {page}")
 
 
 def _longer(limit: str | None) -> str | None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 from typing import TYPE_CHECKING, Any
 
+import psutil
 from robot import result, running
 
 from sage_lab.watch.snapshot import RUN
@@ -20,7 +22,10 @@ class LiveListener:
 
     def __init__(self, stage: Stage) -> None:
         self._stage = stage
-        self._run: dict[str, Any] = {"suite": "", "number": 0, "passed": 0, "total": 0, "ended": False}
+        self._run: dict[str, Any] = {
+            **{"suite": "", "number": 0, "passed": 0, "failed": 0, "total": 0, "ended": False},
+            **{"pid": os.getpid(), "began": psutil.Process().create_time()},
+        }
 
     def start_suite(self, data: running.TestSuite, _: result.TestSuite) -> None:
         """The outermost suite knows how many tests there are."""
@@ -41,7 +46,9 @@ class LiveListener:
 
     def end_test(self, _: running.TestCase, result: result.TestCase) -> None:
         """A test ended."""
-        self._run |= {"test": "", "step": "", "passed": self._run["passed"] + (1 if result.passed else 0)}
+        self._run |= {"test": "", "step": ""}
+        for count, so in (("passed", result.passed), ("failed", result.failed)):
+            self._run[count] += so
         self._write()
 
     def close(self) -> None:

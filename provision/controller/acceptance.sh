@@ -27,4 +27,9 @@ trap sweep EXIT
 nodes="${SAGE_LAB_TOPOLOGY:+--topology $SAGE_LAB_TOPOLOGY}"
 read -r -a lab_options <<<"${LAB_OPTIONS:-${nodes:---workers 2 --spare new-worker}}"
 ((${PROCESSES:-1} > 1)) || sage-lab up "${lab_options[@]}" || exit 3   # side by side, each process brings up its own
-sage-test run --outputdir "results/$name" "$@"
+status=0
+sage-test run --outputdir "results/$name" "$@" || status=$?
+if command -v robotdashboard >/dev/null; then
+    provision/controller/trends.sh >/dev/null || echo "the trends do not have this run; 'make trends' says why" >&2
+fi
+exit "$status"

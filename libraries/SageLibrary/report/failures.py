@@ -7,6 +7,8 @@ import shlex
 from html import escape
 from pathlib import Path
 
+from SageLibrary.report import frame
+from SageLibrary.report.picture_of_test import picture
 from SageLibrary.report.run import RecordedTest, Run
 from SageLibrary.report.verdict import BAD
 
@@ -39,8 +41,7 @@ def first_errors(directory: Path) -> dict[str, str]:
 
 def replay_command(test: RecordedTest) -> str:
     """The command that runs this test alone."""
-    suite = test.suite.rpartition(".")[2]
-    return f"robot --suite {shlex.quote(suite)} --test {shlex.quote(test.name)} robot"
+    return shlex.join(["robot", "--test", test.name, test.source])
 
 
 def section(run: Run, results: Path) -> str:
@@ -54,16 +55,17 @@ def section(run: Run, results: Path) -> str:
 def _one(number: int, test: RecordedTest, results: Path) -> str:
     name = evidence_name(f"{test.suite}.{test.name}")
     errors = "".join(
-        f"<tr><td>{escape(node)}</td><td><code>{escape(line)}</code></td></tr>"
+        f'<tr><th scope="row">{escape(node)}</th><td><code>{escape(line)}</code></td></tr>'
         for node, line in first_errors(results / name).items()
     )
     table = f'<p class="quiet">First error of each node:</p><table><tbody>{errors}</tbody></table>' if errors else ""
-    evidence = f'<a href="{escape(name)}/">evidence of every node</a>, ' if (results / name).is_dir() else ""
+    evidence = (results / name).is_dir()
     return (
-        f'<section class="wrong"><h3><b class="{test.outcome.value}">{test.outcome.value}</b> {escape(test.name)}</h3>'
-        f'<pre class="message">{escape(_reason(test))}</pre>{table}'
-        f'<p>{evidence}<a href="#test-{number}">timeline</a></p>'
-        f"<p>Run it again: <code>{escape(replay_command(test))}</code></p></section>"
+        f'<section class="wrong {test.outcome.value}"><h3>{frame.word(test.outcome)} {escape(test.name)} '
+        f'<span class="quiet">{escape(test.suite)}, {test.seconds:.1f} s</span></h3>'
+        f'<pre class="message">{escape(_reason(test))}</pre>{picture(number, test)}{table}'
+        + (f'<p><a href="{escape(name)}/">Logs, processes and network of every node</a></p>' if evidence else "")
+        + f"<p>Run it again: <code>{escape(replay_command(test))}</code></p></section>"
     )
 
 

@@ -7,6 +7,7 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
+from SageLibrary.report import wording
 from SageLibrary.report.run import Run
 from SageLibrary.report.verdict import BAD, Outcome, verdict_of
 
@@ -14,6 +15,7 @@ FILE = "last-green.json"
 SLOWER = 1.5
 SLOWER_SECONDS = 5.0
 """A test is told to be slower when it took this many times as long and so many seconds longer."""
+MOST_NAMES = 8
 
 Green = dict[str, Any]
 """``time`` of the run and ``seconds`` by the tests' names."""
@@ -39,8 +41,8 @@ def differences(run: Run, green: Green) -> list[str]:
     before: dict[str, float] = green["seconds"]
     now = {test.name: test for test in run.tests}
     said = [f"{name}: passed then, {test.outcome.value} now" for name, test in now.items() if _turned(test, before)]
-    said += [f"{name}: new" for name in now if name not in before]
-    said += [f"{name}: not run now" for name in before if name not in now]
+    said += _names("new", [name for name in now if name not in before])
+    said += _names("not run now", [name for name in before if name not in now])
     for name, test in now.items():
         took = before.get(name, 0.0)
         if took and test.seconds > SLOWER * took and test.seconds - took > SLOWER_SECONDS:
@@ -49,12 +51,18 @@ def differences(run: Run, green: Green) -> list[str]:
 
 
 def section(run: Run, green: Green | None) -> str:
-    """The part of the page; empty without an earlier green run, or when nothing is different."""
-    said = differences(run, green) if green else []
-    if not green or not said:
-        return ""
+    """The part of the page."""
+    if not green:
+        return '<h2>Since the last green run</h2><p class="quiet">No run of these suites before passed as a whole.</p>'
+    said = differences(run, green)
     rows = "".join(f"<li>{escape(sentence)}</li>" for sentence in said)
-    return f"<h2>Different from the last green run, of {escape(str(green['time']))}</h2><ul>{rows}</ul>"
+    told = f"<ul>{rows}</ul>" if said else '<p class="quiet">Nothing is different.</p>'
+    return f"<h2>Since the last green run, {escape(wording.moment(str(green['time'])))}</h2>{told}"
+
+
+def _names(what: str, names: list[str]) -> list[str]:
+    more = f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else ""
+    return [f"{what}: {', '.join(names[:MOST_NAMES])}{more}"] if names else []
 
 
 def _turned(test: Any, before: dict[str, float]) -> bool:  # noqa: ANN401

@@ -65,8 +65,10 @@ class Recorder:
         self._source.mark(name)  # before the begin: the test's own picture needs no mark of its own
         self._begin = time.monotonic()
 
-    def end_test(self, name: str, suite: str, status: str, message: str, files: Files | None) -> RecordedTest:
-        """The test ended now. ``status`` is Robot's; ``files`` is None while there is no lab.
+    def end_test(
+        self, name: str, suite: str, status: str, message: str, files: Files | None, source: str = "robot"
+    ) -> RecordedTest:
+        """The test ended now. ``status`` is Robot's; ``files`` is None while there is no lab; ``source`` is its file.
 
         Raises RuntimeError when no test was started.
         """
@@ -75,12 +77,12 @@ class Recorder:
         recording = self._source.recording(
             self._begin, files.journal if files else None, files.faults if files else None
         )
-        test = RecordedTest.of(name, suite, outcome_of(status, message), message, recording)
+        test = RecordedTest.of(name, suite, outcome_of(status, message), message, recording, source)
         self._run.tests.append(test)
         return test
 
     def close(self, directory: Path, history_path: Path | None = None) -> Path | None:
-        """Write recordings.json and reliability.html into ``directory``, add a line to the history; returns the page.
+        """Write recordings.json and run.html into ``directory``, add a line to the history; returns the page.
 
         The history is history.jsonl beside the page unless another is named. None when no test was recorded.
         """

@@ -19,7 +19,7 @@ FILE = "recordings.json"
 
 @dataclass(frozen=True)
 class RecordedTest:
-    """One test of a run, with its full name's parts, its message and its recording."""
+    """One test of a run, with its full name's parts, its message and its recording; ``source`` is its suite's file."""
 
     name: str
     suite: str
@@ -27,11 +27,14 @@ class RecordedTest:
     message: str
     recording: Recording
     figures: list[Figures]
+    source: str = "robot"
 
     @classmethod
-    def of(cls, name: str, suite: str, outcome: Outcome, message: str, recording: Recording) -> RecordedTest:
+    def of(
+        cls, name: str, suite: str, outcome: Outcome, message: str, recording: Recording, source: str = "robot"
+    ) -> RecordedTest:
         """A test with its figures measured."""
-        return cls(name, suite, outcome, message, recording, measure(recording))
+        return cls(name, suite, outcome, message, recording, measure(recording), source)
 
     @property
     def seconds(self) -> float:

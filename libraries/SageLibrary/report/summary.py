@@ -8,7 +8,9 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from SageLibrary.report.verdict import BAD, MEANING, STATUS, Outcome, verdict_of
+from robot.result import TestCase  # type: ignore[import-untyped]  # it has no type hints
+
+from SageLibrary.report.verdict import BAD, FLAKY, MEANING, STATUS, Outcome, outcome_of, verdict_of
 
 CHARACTERS = 300
 
@@ -23,10 +25,22 @@ class EndedTest:
     flaky: bool
     message: str
 
+    @classmethod
+    def of(cls, test: TestCase) -> EndedTest:
+        """A test as it stands in an output.xml."""
+        outcome = outcome_of(test.status, test.message, test.tags)
+        return cls(test.full_name, outcome, test.elapsed_time.total_seconds(), FLAKY in test.tags, test.message)
+
     @property
     def reason(self) -> str:
         """The first line of the message."""
         return (self.message.strip().splitlines() or ["no message"])[0]
+
+
+def counted(tests: Sequence[EndedTest]) -> str:
+    """How many ended in which way: "12 passed, 1 failed"."""
+    counts = Counter(test.outcome for test in tests)
+    return ", ".join(f"{counts[outcome]} {outcome.value}" for outcome in Outcome if counts[outcome]) or "no tests"
 
 
 def as_json(tests: Sequence[EndedTest]) -> str:
@@ -36,7 +50,7 @@ def as_json(tests: Sequence[EndedTest]) -> str:
         "verdict": verdict.value,
         "status": STATUS[verdict],
         "counts": dict(Counter(test.outcome.value for test in tests)),
-        "tests": [asdict(test) for test in tests],
+        "tests": [{**asdict(test), "seconds": round(test.seconds, 3)} for test in tests],
     }
     return json.dumps(content, indent=1) + "\n"
 
@@ -44,9 +58,7 @@ def as_json(tests: Sequence[EndedTest]) -> str:
 def as_markdown(tests: Sequence[EndedTest], title: str) -> str:
     """A heading with the verdict, the counts, and a table of what did not pass and what was flaky."""
     verdict = verdict_of(test.outcome for test in tests)
-    counts = Counter(test.outcome for test in tests)
-    told = ", ".join(f"{counts[outcome]} {outcome.value}" for outcome in Outcome if counts[outcome]) or "no tests"
-    lines = [f"## {title}: {verdict.value}", "", f"{MEANING[verdict].capitalize()}. {told}."]
+    lines = [f"## {title}: {verdict.value}", "", f"{MEANING[verdict].capitalize()}. {counted(tests)}."]
     rows = [test for test in tests if test.outcome in BAD or test.flaky]
     if rows:
         lines += ["", "| test | outcome | seconds | why |", "|---|---|---|---|"]

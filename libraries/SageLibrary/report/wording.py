@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from SageLibrary.report.budgets import Kept, budget_of
 from SageLibrary.report.figures import RUNNING, Figures, Times
 from SageLibrary.report.recording import NOBODY
@@ -12,6 +14,14 @@ def seconds(value: float | None) -> str:
     if value is None:
         return "\N{EN DASH}"
     return f"{value:.2f} s" if value < 10 else f"{value:.1f} s"  # noqa: PLR2004
+
+
+def moment(said: str) -> str:
+    """A moment in ISO 8601 for people: "2026-01-31 09:05 UTC"; what is none, as it is."""
+    try:
+        return f"{datetime.fromisoformat(said):%Y-%m-%d %H:%M %Z}".strip()
+    except ValueError:
+        return said
 
 
 def noticed(figures: Figures) -> str:

@@ -14,10 +14,14 @@ from robot.api import ExecutionResult, ResultVisitor
 from robot.model import TestCase  # type: ignore[import-untyped]  # it has no type hints
 from robot.rebot import rebot  # type: ignore[import-untyped]  # it has no type hints
 
+from SageLibrary.report.page import FILE as PAGE
+from SageLibrary.report.parts import write_parts
 from SageLibrary.report.verdict import FLAKY, Outcome, outcome_of, verdict_of
 from SageLibrary.running.robot_process import WRONG_USAGE, run_robot
 
 OUTPUT, LOG, REPORT = "output.xml", "log.html", "report.html"
+FIRST_PAGE = "run-attempt-1.html"
+"""The page of the first attempt; it stays where the evidence lies that it leads to."""
 NUMBERED = re.compile(r"attempt-(\d+)")
 
 
@@ -37,7 +41,8 @@ class Attempt:
 
 def forget_attempts(directory: Path) -> None:
     """Remove what an earlier run left here that could be taken for this one's."""
-    (directory / OUTPUT).unlink(missing_ok=True)
+    for name in (OUTPUT, PAGE, FIRST_PAGE):
+        (directory / name).unlink(missing_ok=True)
     for output in _numbered(directory):
         shutil.rmtree(output.parent)
 
@@ -61,7 +66,10 @@ def run_failed_again(directory: Path, options: Sequence[str], suites: Sequence[s
             return status
         if number == 1:
             _put_aside(directory)
-        merge(_numbered(directory), directory)
+        outputs = _numbered(directory)
+        merge(outputs, directory)
+        later = [(f"attempt {n}", output.with_name(PAGE)) for n, output in enumerate(outputs[1:], start=2)]
+        write_parts(directory / OUTPUT, [("attempt 1", directory / FIRST_PAGE), *later])
     return status
 
 
@@ -92,6 +100,8 @@ def _put_aside(directory: Path) -> None:
     for name in (LOG, REPORT, OUTPUT):
         if (directory / name).exists():
             (directory / name).replace(first / name)
+    if (directory / PAGE).exists():
+        (directory / PAGE).replace(directory / FIRST_PAGE)
 
 
 def _attempts(outputs: Sequence[Path]) -> dict[str, list[Attempt]]:

@@ -12,6 +12,7 @@ import click
 from robot.errors import DataError  # type: ignore[import-untyped]  # it has no type hints
 
 from SageLibrary.report.__main__ import main as verdict
+from SageLibrary.report.page import FILE as PAGE
 from SageLibrary.running.attempts import OUTPUT, REPORT, forget_attempts, run_failed_again, suites_of
 from SageLibrary.running.durations import earlier_durations, recordings
 from SageLibrary.running.parallel import run_parallel
@@ -178,7 +179,8 @@ def _stop_if_ended(status: int, directory: Path) -> None:
 
 
 def _judge(context: click.Context, directory: Path) -> None:
-    click.echo(f"\nreport: {(directory / REPORT).resolve()}")
+    page = next((page for page in (directory / PAGE, directory / REPORT) if page.exists()), directory)
+    click.echo(f"\nopen: {page.resolve()}")
     context.invoke(verdict, output=directory / OUTPUT)
 
 

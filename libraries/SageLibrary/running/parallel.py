@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import sys
@@ -11,10 +12,15 @@ from typing import NoReturn
 
 from sage_lab import default_name, sweep
 from SageLibrary import keep_lab
+from SageLibrary.report.page import FILE as PAGE
+from SageLibrary.report.parts import Part, write_parts
+from SageLibrary.report.run import FILE as RECORDINGS
+from SageLibrary.running.attempts import OUTPUT
 from SageLibrary.running.robot_process import run_robot
 
 LABS = "SAGE_PARALLEL_LABS"
 NAMES = Path(".pabotsuitenames")
+PARTS = "pabot_results"
 PROCESS = re.compile(r"PABOTEXECUTIONPOOLID:(\d+)")
 
 
@@ -30,12 +36,24 @@ def run_parallel(directory: Path, options: Sequence[str], suites: Sequence[str],
         *("--outputdir", str(directory), *options, *suites),
     ]
     try:
-        return run_robot(command, {**os.environ, LABS: prefix})
+        status = run_robot(command, {**os.environ, LABS: prefix})
+        if (directory / OUTPUT).exists():
+            write_parts(directory / OUTPUT, _parts(directory))
+        return status
     finally:
         NAMES.unlink(missing_ok=True)  # pabot's memory of suites, which would outlive a change of theirs
         if not (keep_lab.always() or keep_lab.on_fail()):
             for number in range(processes):
                 sweep(f"{prefix}-{number}")
+
+
+def _parts(directory: Path) -> list[Part]:
+    """The page of each process's suite, by the suite's name."""
+    found = {}
+    for page in directory.glob(f"{PARTS}/*/{PAGE}"):
+        recorded = json.loads(page.with_name(RECORDINGS).read_text(encoding="utf-8"))
+        found[recorded["results"][0]["suite"]] = page
+    return sorted(found.items())
 
 
 def main() -> NoReturn:

@@ -7,13 +7,20 @@ import threading
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 from sage_lab.errors import LabError
 from sage_lab.faults import events as fault_events
 from sage_lab.faults.active_faults import active
+from sage_lab.faults.catalogue import kind_of
+from sage_lab.faults.names import Family
 from sage_lab.lab import Lab
 
 RUN = "run.json"
-"""Written by who runs suites on the lab: suite, test, step, number, total, passed, states by node, ended."""
+"""Written by who runs suites on the lab: suite, test, step, number, total, passed, failed, states by node, ended; pid
+and began (seconds since the epoch) of the process that runs them."""
+GONE = "The lab was taken down. What stands below is the last that was seen of it."
+LINK = {Family.PARTITION, Family.LINK}
 LOOK_SECONDS = 2.0
 MOST_EVENTS = 40
 TAIL_BYTES = 60_000
@@ -26,6 +33,7 @@ class Watcher:
         self._lab = lab
         self._nodes: list[dict[str, object]] = []
         self._problem = "the nodes were not looked at yet"
+        self._last: dict[str, Any] = {}
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._keep_looking, name="watch", daemon=True)
 
@@ -39,23 +47,36 @@ class Watcher:
         self._thread.join()
 
     def snapshot(self) -> dict[str, Any]:
-        """``lab``, ``nodes`` (see NodeHealth), ``problem``, ``supervisor`` by node, ``faults``, ``run``, ``events``."""
+        """``lab``, ``nodes`` (see NodeHealth), ``problem``, ``supervisor`` by node, ``faults``, ``run``, ``events``.
+
+        Of a lab that was taken down, what was seen last.
+        """
         directory = self._lab.directory
-        return {
+        if self._last and not directory.exists():
+            return {**self._last, "problem": GONE, "faults": [], "run": {**self._last["run"], "ended": True}}
+        self._last = {
             "lab": self._lab.name,
             "nodes": self._nodes,
             "problem": self._problem,
             "supervisor": _read(directory / "config.supervisor.json"),
             "faults": self._faults(),
-            "run": _read(directory / RUN),
+            "run": _run(directory) or self._last.get("run", {}),
             "events": _events(directory),
         }
+        return self._last
 
     def _faults(self) -> list[dict[str, object]]:
         try:
-            return [{"kind": fault.kind.value, "targets": list(fault.targets)} for fault in active(self._lab)]
+            return [
+                {
+                    "kind": fault.kind.value,
+                    "targets": list(fault.targets),
+                    "on_link": kind_of(fault.kind).family in LINK,
+                }
+                for fault in active(self._lab)
+            ]
         except LabError as error:
-            return [{"kind": str(error), "targets": []}]
+            return [{"kind": str(error), "targets": [], "on_link": False}]
 
     def _keep_looking(self) -> None:
         while True:
@@ -65,6 +86,19 @@ class Watcher:
                 self._problem = str(error)
             if self._ended.wait(LOOK_SECONDS):
                 return
+
+
+def _run(directory: Path) -> dict[str, Any]:
+    """What runs; ``killed`` when it did not end and its process is no more."""
+    run = _read(directory / RUN)
+    return {**run, "killed": not run["ended"] and not _lives(run["pid"], run["began"])} if run else {}
+
+
+def _lives(pid: int, began: float) -> bool:
+    try:
+        return abs(psutil.Process(pid).create_time() - began) < 1
+    except psutil.NoSuchProcess:
+        return False
 
 
 def _events(directory: Path) -> list[dict[str, Any]]:

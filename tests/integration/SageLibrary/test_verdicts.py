@@ -60,7 +60,7 @@ def test_each_verdict_and_what_residue_does(run_robot: Callable[..., Result], tm
     tests = {test.name: test for test in run_robot(str(suite)).suite.all_tests}
     recorded = json.loads((tmp_path / "recordings.json").read_text())["results"]
     outcomes = {test["name"]: test["outcome"] for test in recorded}
-    page = (tmp_path / "reliability.html").read_text()
+    page = (tmp_path / "run.html").read_text()
     for name, (verdict, status) in VERDICTS.items():
         assert outcomes[name] == verdict, tests[name].message
         assert f'<b class="{verdict}">{verdict}</b>' in page

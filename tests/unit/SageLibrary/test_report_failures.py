@@ -24,7 +24,7 @@ LOGS = """=== session_1/logs/raylet.out
 
 
 def failed(message: str = "INFRA: no\n\nEvidence of every node: /somewhere", name: str = "It's Bad") -> RecordedTest:
-    return RecordedTest.of(name, "Robot.Failure", Outcome.INFRA, message, recording())
+    return RecordedTest.of(name, "Robot.Failure", Outcome.INFRA, message, recording(), "robot/my failure.robot")
 
 
 def test_each_failure_has_its_reason_first_errors_evidence_and_command(tmp_path: Path) -> None:
@@ -37,8 +37,8 @@ def test_each_failure_has_its_reason_first_errors_evidence_and_command(tmp_path:
     assert ["worker-1", first] in read.rows
     assert "evidence/Robot_Failure_It_s_Bad/" in read.links
     assert "#test-1" in read.links
-    assert "robot --suite Failure --test 'It'\"'\"'s Bad' robot" in read.text
-    assert "/somewhere" not in read.text.partition("What happened in each test")[0]
+    assert "robot --test 'It'\"'\"'s Bad' 'robot/my failure.robot'" in read.text
+    assert "/somewhere" not in read.text
     assert html.index("What went wrong") < html.index("How fast faults were noticed")
 
 
@@ -47,7 +47,7 @@ def test_without_a_failure_nothing_went_wrong(tmp_path: Path) -> None:
 
 
 def test_a_failure_without_evidence_has_no_link_to_it(tmp_path: Path) -> None:
-    assert "evidence of every node" not in page(run_of(failed()), [], tmp_path)
+    assert "evidence/" not in Page(page(run_of(failed("INFRA: no")), [], tmp_path)).links
 
 
 def test_only_a_run_that_passed_is_remembered_as_green(tmp_path: Path) -> None:
@@ -64,16 +64,19 @@ def test_a_broken_memory_is_none(tmp_path: Path) -> None:
 
 
 def test_what_differs_from_the_last_green_run_is_told() -> None:
+    many = run_of(*[a_test(name=str(number)) for number in range(10)])
+    assert green.differences(many, {"time": "then", "seconds": {}}) == ["new: 0, 1, 2, 3, 4, 5, 6, 7 and 2 more"]
     before = {"time": "then", "seconds": {"It's Bad": 90.0, "Slow": 50.0, "Same": 99.0, "Gone": 1.0}}
     run = run_of(failed(), a_test(name="Slow"), a_test(name="Same"), a_test(name="Fresh"))
     assert green.differences(run, before) == [
         "It's Bad: passed then, infra now",
-        "Fresh: new",
-        "Gone: not run now",
+        "new: Fresh",
+        "not run now: Gone",
         "Slow: took 100 s, 50 s then",
     ]
-    assert "Different from the last green run, of then" in green.section(run, before)
-    assert green.section(run_of(a_test()), {"time": "then", "seconds": {"One": 99.0}}) == ""
+    assert "Since the last green run, then" in green.section(run, before)
+    assert "Nothing is different." in green.section(run_of(a_test()), {"time": "then", "seconds": {"One": 99.0}})
+    assert "No run of these suites before passed" in green.section(run, None)
 
 
 SUITE = """*** Test Cases ***
@@ -114,3 +117,11 @@ def test_summaries_for_job_pages_and_programs(output: Path, tmp_path: Path) -> N
         ("Mixed.Bad", False),
         ("Mixed.Late", True),
     ]
+
+
+def test_the_document_names_every_key_of_the_summary_for_programs(output: Path, tmp_path: Path) -> None:
+    data = tmp_path / "summary.json"
+    CliRunner().invoke(main, [str(output), "--json", str(data)])
+    content = json.loads(data.read_text())
+    page = (Path(__file__).parents[3] / "docs" / "reading-reports.md").read_text(encoding="utf-8")
+    assert not [key for key in (*content, *content["tests"][0]) if f"| `{key}` |" not in page]

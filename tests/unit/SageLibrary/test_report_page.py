@@ -9,7 +9,6 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from SageLibrary.report import trend
 from SageLibrary.report.events import Event
 from SageLibrary.report.lanes import WIDTH, draw
 from SageLibrary.report.page import headline, page
@@ -166,7 +165,8 @@ def test_a_page_is_well_formed_and_needs_nothing_else() -> None:
     read = Page(html)
     assert read.open == []
     assert not read.tags & {"script", "link", "img", "iframe"}
-    assert all(link.startswith("#") and link[1:] in read.ids for link in read.links)
+    assert all(link[1:] in read.ids for link in read.links if link.startswith("#"))
+    assert {link for link in read.links if not link.startswith("#")} == {"log.html"}
     assert "url(http" not in html
     assert "@import" not in html
     assert len(read.ids) == len(set(read.ids))
@@ -201,22 +201,33 @@ def test_the_table_has_the_times_their_budgets_and_a_verdict_in_words() -> None:
 
 
 @pytest.mark.parametrize(
-    ("tests", "sentence", "well"),
+    ("tests", "sentence", "style"),
     [
-        ([], "No test was run.", False),
-        ([a_test(Outcome.SKIPPED)], "No test was run.", False),
-        ([a_test()], "The test passed.", True),
-        ([a_test(), a_test(), a_test(Outcome.SKIPPED)], "All 2 tests passed.", True),
-        ([a_test(), a_test(of=recording(noticed=1))], "All 2 tests passed; 1 of 2 faults over budget.", False),
+        ([], "Inconclusive: no test was run.", "inconclusive"),
+        ([a_test(Outcome.SKIPPED)], "Inconclusive: no test was run.", "inconclusive"),
+        ([a_test()], "The test passed.", "passed"),
+        ([a_test(), a_test(), a_test(Outcome.SKIPPED)], "All 2 tests passed.", "passed"),
+        ([a_test(), a_test(of=recording(noticed=1))], "All 2 tests passed; 1 of 2 faults over budget.", "late"),
         (
             [a_test(), a_test(Outcome.FAILED), a_test(Outcome.INFRA), a_test(Outcome.INCONCLUSIVE)],
-            "1 of 4 tests passed, 1 failed, 1 infra, 1 inconclusive.",
-            False,
+            "Failed: 1 of 4 tests passed, 1 failed, 1 infra, 1 inconclusive.",
+            "failed",
         ),
     ],
 )
-def test_the_headline_says_it_in_one_sentence(tests: list[RecordedTest], sentence: str, well: bool) -> None:
-    assert headline(run_of(*tests)) == (sentence, well)
+def test_the_headline_says_it_in_one_sentence(tests: list[RecordedTest], sentence: str, style: str) -> None:
+    assert headline(run_of(*tests)) == (sentence, style)
+
+
+def test_each_timeline_stands_on_the_page_once_the_bad_ones_first() -> None:
+    html = page(run_of(a_test(), a_test(Outcome.FAILED, "Two")), [], NOWHERE)
+    assert html.count('id="test-0"') == html.count('id="test-1"') == 1
+    assert html.index('id="test-1"') < html.index('id="test-0"')
+
+
+def test_in_a_long_run_only_what_went_wrong_lies_open() -> None:
+    assert "<details open>" in page(run_of(a_test(), a_test(Outcome.FAILED, "Two")), [], NOWHERE)
+    assert "<details open>" not in page(run_of(*[a_test(name=str(number)) for number in range(11)]), [], NOWHERE)
 
 
 def test_a_summary_has_counts_and_medians() -> None:
@@ -224,23 +235,3 @@ def test_a_summary_has_counts_and_medians() -> None:
     summary = run.summary()
     assert (summary["tests"], summary["passed"], summary["faults"]) == (3, 3, 3)
     assert (summary["noticed"], summary["repaired"]) == (2, 10)
-
-
-def past(passed: int, noticed: float | None) -> dict[str, object]:
-    return {"time": "t", "suite": "A", "tests": 4, "passed": passed, "skipped": 0, "noticed": noticed, "repaired": None}
-
-
-def test_a_trend_is_drawn_of_what_two_runs_know() -> None:
-    pictures = dict(trend.charts([past(4, 2.0), past(2, None), past(3, 1.0)]))
-    assert list(pictures) == ["Tests passed", "Noticed, median of all faults"]
-    root = ET.fromstring(pictures["Tests passed"])
-    heights = [float(dot.get("cy", 0)) for dot in root.iter(f"{SVG}circle")]
-    top, base = float(trend.TOP), float(trend.HEIGHT - trend.BOTTOM)
-    assert heights == pytest.approx([top, (top + base) / 2, top + (base - top) / 4], abs=0.1)
-    assert "75%" in texts(root)
-    assert titles(ET.fromstring(pictures["Noticed, median of all faults"]))[1:] == ["t: 2 s", "t: 1 s"]
-
-
-def test_one_run_is_no_trend() -> None:
-    assert trend.charts([past(4, 1.0)]) == []
-    assert "no earlier run" in page(run_of(a_test()), [], NOWHERE)

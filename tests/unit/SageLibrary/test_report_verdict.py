@@ -89,7 +89,7 @@ def test_a_recorder_leaves_a_page_the_recordings_and_a_line_of_history(tmp_path:
         timeline.record("w1", "hung")
         recorder.end_test(name, "Robot.Failure", status, message, files)
     page = recorder.close(tmp_path / "out")
-    assert page == tmp_path / "out" / "reliability.html"
+    assert page == tmp_path / "out" / "run.html"
     assert page.read_text().startswith("<!DOCTYPE html>")
     content = json.loads((tmp_path / "out" / "recordings.json").read_text())
     assert (content["suite"], content["tests"], content["passed"], content["infra"]) == ("Robot", 2, 1, 1)

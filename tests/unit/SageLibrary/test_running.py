@@ -47,6 +47,8 @@ def test_a_test_that_passes_when_it_is_run_again_is_a_verdict_of_its_own(
     assert done.returncode == 5, done.stdout + done.stderr
     assert "verdict: FLAKY" in done.stdout
     assert "flaky: Once.Late: attempt 1 failed, attempt 2 passed" in done.stdout
+    page = (tmp_path / "results" / "run.html").read_text()
+    assert "Flaky: 1 passed, 1 flaky." in page
     assert not old.exists()
 
 
@@ -66,16 +68,29 @@ def test_wrong_usage_is_told(fails_once: Path, arguments: tuple[str, ...], words
     assert words in done.output
 
 
+SUITE_OF_A_LAB = """*** Settings ***
+Library    SageLibrary
+
+*** Test Cases ***
+Test
+    Log    lab %{SAGE_LAB}
+"""
+
+
 def test_suites_side_by_side_have_a_lab_each(sage_test: Run, tmp_path: Path) -> None:
     pytest.importorskip("pabot")
     for name in ("a", "b"):
-        (tmp_path / f"{name}.robot").write_text("*** Test Cases ***\nTest\n    Log    lab %{SAGE_LAB}\n")
+        (tmp_path / f"{name}.robot").write_text(SUITE_OF_A_LAB)
     done = sage_test("run", "--processes", "2", "a.robot", "b.robot")
     assert done.returncode == 0, done.stdout + done.stderr
     output = (tmp_path / "results" / "output.xml").read_text()
     assert "lab t-running-0" in output
     assert "lab t-running-1" in output
     assert not (tmp_path / ".pabotsuitenames").exists()
+    page = (tmp_path / "results" / "run.html").read_text()
+    assert "Passed: 2 passed." in page
+    parts = re.findall(r'href="(pabot_results/[^"]+)"', page)
+    assert [(tmp_path / "results" / part).exists() for part in parts] == [True, True]
 
 
 def test_one_interruption_lets_robot_run_its_teardowns(tmp_path: Path) -> None:

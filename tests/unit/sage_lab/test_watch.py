@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import http.client
 import json
+import os
 import shutil
 import socket
-import subprocess
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
+from urllib.parse import urlsplit
 
+import psutil
 import pytest
+from browser import chromium, inaccessible, opened, too_wide
 
 from sage_lab.lab import Lab
 from sage_lab.model import LabNode, NodeHealth
@@ -21,14 +24,19 @@ from sage_lab.watch.forward import Forward
 from sage_lab.watch.server import WatchServer
 from sage_lab.watch.snapshot import RUN, Watcher
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-QUIET = ("--no-first-run", "--disable-background-networking", "--disable-sync", "--disable-quic", "--disable-gpu")
 NODES = [
     NodeHealth.of(LabNode("head", "head", "198.18.0.10", "198.18.1.10"), state="running", ssh=True, plugged=True),
     NodeHealth.of(
         LabNode("worker-1", "worker", "198.18.0.11", "198.18.1.11"), state="paused", ssh=False, plugged=False
     ),
 ]
+
+
+SO_FAR = {"passed": 1, "failed": 0, "states": {}, "ended": False}
+
+
+def me() -> dict[str, float]:
+    return {"pid": os.getpid(), "began": psutil.Process().create_time()}
 
 
 def lab_in(directory: Path) -> Lab:
@@ -38,7 +46,7 @@ def lab_in(directory: Path) -> Lab:
 @pytest.fixture
 def state(tmp_path: Path) -> dict[str, Any]:
     (tmp_path / RUN).write_text(
-        json.dumps({"suite": "Failure", "test": "Nodes", "step": "Cut", "number": 2, "total": 9, "states": {}})
+        json.dumps({"suite": "Failure", "test": "Nodes", "step": "Cut", "number": 2, "total": 9, **SO_FAR, **me()})
     )
     (tmp_path / "config.supervisor.json").write_text(json.dumps({"head": {"state": "running", "reason": ""}}))
     lines = [
@@ -50,7 +58,7 @@ def state(tmp_path: Path) -> dict[str, Any]:
     watcher = Watcher(lab_in(tmp_path))
     watcher.start()
     watcher.stop()
-    return {**watcher.snapshot(), "faults": [{"kind": "frozen", "targets": ["worker-1"]}]}
+    return {**watcher.snapshot(), "faults": [{"kind": "frozen", "targets": ["worker-1"], "on_link": False}]}
 
 
 @pytest.fixture
@@ -87,6 +95,27 @@ def test_a_lab_that_does_not_answer_is_told(tmp_path: Path) -> None:
     watcher.stop()
     assert watcher.snapshot()["problem"] == "no such lab any more"
     assert watcher.snapshot()["run"] == {}
+
+
+def test_a_run_whose_process_is_no_more_was_killed(tmp_path: Path) -> None:
+    watcher = Watcher(lab_in(tmp_path))
+    told = {}
+    for began in (me()["began"], me()["began"] - 100):
+        (tmp_path / RUN).write_text(json.dumps({**SO_FAR, **me(), "began": began}))
+        told[began] = watcher.snapshot()["run"]["killed"]
+    assert list(told.values()) == [False, True]
+
+
+def test_of_a_lab_that_was_taken_down_the_last_is_kept(tmp_path: Path) -> None:
+    directory = tmp_path / "lab-x"
+    directory.mkdir()
+    (directory / RUN).write_text(json.dumps({"suite": "Failure", **SO_FAR, **me()}))
+    watcher = Watcher(lab_in(directory))
+    watcher.snapshot()
+    shutil.rmtree(directory)
+    state = watcher.snapshot()
+    assert state["problem"].startswith("The lab was taken down.")
+    assert (state["run"]["suite"], state["run"]["ended"], state["faults"]) == ("Failure", True, [])
 
 
 def test_the_page_and_the_state_are_served_and_nothing_else(server: WatchServer) -> None:
@@ -132,20 +161,30 @@ def test_a_node_that_does_not_answer_ends_the_connection() -> None:
         forward.shutdown()
 
 
-@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed")
-def test_a_browser_shows_nodes_fault_test_and_events(server: WatchServer, tmp_path: Path) -> None:
-    command = [str(CHROMIUM), "--headless", "--no-sandbox", *QUIET, f"--user-data-dir={tmp_path}/chromium"]
-    done = subprocess.run(
-        [*command, "--virtual-time-budget=4000", "--dump-dom", server.url],
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=True,
-    )
-    page = done.stdout
-    assert "Failure: test 2 of 9: Nodes \u2192 Cut" in page
-    assert ">frozen</text>" in page
-    assert "cable unplugged  frozen</text>" in page
-    assert "<li>frozen on worker-1</li>" in page
-    assert "begin start &lt;b&gt;cluster&lt;/b&gt;" in page
-    assert 'href="http://127.0.0.1:8265/"' in page
+def test_a_browser_shows_nodes_fault_test_and_events_and_what_changes(
+    server: WatchServer, state: dict[str, Any]
+) -> None:
+    with chromium() as browser, opened(browser, server.url, "wide", dark=False) as (page, asked):
+        page.get_by_text("Failure: test 2 of 9 (1 passed): Nodes \u2192 Cut").wait_for()
+        assert page.get_by_text("frozen", exact=True).is_visible()
+        assert "cable unplugged  frozen" in page.locator("#picture").inner_html()
+        assert page.locator("#faults li").inner_text() == "frozen on worker-1"
+        assert page.get_by_text("begin start <b>cluster</b>").is_visible()
+        assert page.locator("#dashboard").get_attribute("href") == "http://127.0.0.1:8265/"
+        assert page.locator("line[stroke-dasharray]").count() == 1
+        state["faults"] = []
+        state["run"] = {**state["run"], "killed": True}
+        page.get_by_text("Failure: killed in test 2 of 9; 1 passed.").wait_for()
+        assert page.locator("#faults li").inner_text() == "none"
+        server.shutdown()
+        server.server_close()
+        page.get_by_text("does not answer any more").wait_for()
+        assert {urlsplit(address).netloc for address in asked} == {urlsplit(server.url).netloc}
+
+
+@pytest.mark.parametrize(("screen", "dark"), [("wide", True), ("phone", False)])
+def test_the_page_is_accessible_and_fits(server: WatchServer, screen: str, dark: bool) -> None:
+    with chromium() as browser, opened(browser, server.url, screen, dark=dark) as (page, _):
+        page.get_by_text("Failure: test 2 of 9").wait_for()
+        assert inaccessible(page) == []
+        assert too_wide(page) <= 0
