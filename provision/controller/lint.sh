@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Lint, formats, types, and who may import whom.
+# Lint, formats, types, who may import whom, and whether every test can be collected beside the others.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 . .venv/bin/activate
@@ -9,3 +9,4 @@ mypy -p sage_cluster -p sage_lab -p SageLibrary -p benchmarks
 lint-imports --verbose | tail -n 4
 robocop format --check --diff robot resources
 robocop check robot resources
+pytest --collect-only --quiet | tail -n 1
