@@ -25,6 +25,7 @@ from sage_cluster.ssh_connection import BROKEN, SshConnection, Target
 
 KEEPALIVE_SECONDS = 5
 IDLE_SECONDS = 1.0
+WAITED_SECONDS = 10.0
 # paramiko would print what becomes one of our errors anyway.
 logging.getLogger("paramiko").addHandler(logging.NullHandler())
 UNREACHABLE = {errno.EHOSTUNREACH, errno.ENETUNREACH, errno.ETIMEDOUT, errno.EHOSTDOWN}
@@ -41,7 +42,12 @@ def open_connection(
     HostKeyUnknownError, HostKeyChangedError, AuthenticationError, ConnectionLostError.
     """
     sock = _connect(target, settings.connect_timeout)
+    connected = time.monotonic()
     with turns or nullcontext():
+        if time.monotonic() - connected > WAITED_SECONDS:
+            # Its sshd counts the wait as part of the login (LoginGraceTime), and would end it in the midst.
+            sock.close()
+            sock = _connect(target, settings.connect_timeout)
         return SshConnection(target, _handshake(target, sock, settings))
 
 
@@ -131,6 +137,7 @@ def _log_in(target: Target, transport: paramiko.Transport, settings: SshConfig) 
             where=str(target),
             fix="set ssh.key_path in the configuration, or load a key into the SSH agent",
         )
+    refused = False
     for key in keys:
         began = time.monotonic()
         try:
@@ -139,7 +146,17 @@ def _log_in(target: Target, transport: paramiko.Transport, settings: SshConfig) 
             # paramiko says the same of a node that refused the key and of one that did not answer in time.
             if time.monotonic() - began >= settings.connect_timeout:
                 raise _unanswered(str(target), f"the login had no answer in {settings.connect_timeout:g} s") from error
-            continue
+            # paramiko raises the same for a refused key and for a connection that ended meanwhile.
+            if transport.is_active():
+                refused = True
+                continue
+            if refused:  # sshd hangs up after so many keys (MaxAuthTries)
+                break
+            raise ConnectionLostError(
+                f"the node ended the connection during the login of user '{settings.user}'",
+                where=str(target),
+                fix="see sshd's log there: a login that took too long (LoginGraceTime), or a user who may not log in",
+            ) from error
         if transport.is_authenticated():
             return
     raise AuthenticationError(
