@@ -22,8 +22,9 @@ CONNECT_SECONDS = 3.0
 FREE_BYTES = 100_000_000
 LOG_LINES = 15
 LOOK_SECONDS = 0.5
-LOOKS_WITHOUT_RAYLET = 2
-LOOKS_BEFORE_RAYLET = 10  # its log is there before it is; on a busy machine for seconds
+GONE_SECONDS = 1.0
+NOT_YET = 1 / 24
+"""Of the time for a start: the raylet's log is there before it is, on a busy or slow machine for many seconds."""
 
 
 class StartError(Exception):
@@ -187,26 +188,28 @@ def _run(command: list[str], environment: RayEnvironment, spec: dict[str, Any], 
 def _await_end(process: subprocess.Popen[bytes], temp_dir: str, timeout: float) -> str:
     """Wait until `ray start` ends, and say what went wrong; nothing when it ended well.
 
-    It waits 30 s for a raylet that has died, so it is ended here once its raylet was missing in some looks.
+    It waits 30 s for a raylet that has died, so it is ended here once its raylet was missing for some time.
     """
     began = time.monotonic()
     raylet: Process | None = None
-    most = LOOKS_BEFORE_RAYLET
-    missing = 0
+    patience = timeout * NOT_YET
+    missing_since: float | None = None
     while True:
         try:
             status = process.wait(LOOK_SECONDS)
         except subprocess.TimeoutExpired:
             if raylet is None or not is_alive(raylet):
                 raylet = next((p for p in session_processes(temp_dir) if p.role == "raylet"), None)
-            most = LOOKS_WITHOUT_RAYLET if raylet else most
+            if raylet:
+                patience = GONE_SECONDS
+            now = time.monotonic()
             was_there = any(Path(temp_dir).glob("session_*/logs/raylet.out"))
-            missing = missing + 1 if was_there and raylet is None else 0
-            elapsed = time.monotonic() - began
-            if missing >= most or elapsed >= timeout:
+            missing_since = (missing_since or now) if was_there and raylet is None else None
+            is_gone = missing_since is not None and now - missing_since >= patience
+            if is_gone or now - began >= timeout:
                 os.killpg(process.pid, signal.SIGKILL)
                 process.wait()
-                return f"gave up after {elapsed:.0f} s" + (": the raylet had ended" if missing >= most else "")
+                return f"gave up after {now - began:.0f} s" + (": the raylet had ended" if is_gone else "")
         else:
             return f"ended with status {status}" if status else ""
 

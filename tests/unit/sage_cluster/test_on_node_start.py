@@ -257,6 +257,13 @@ def test_a_ray_that_waits_for_a_dead_raylet_is_not_waited_for(tmp_path: Path, te
     assert pids(temp_dir) == []
 
 
+def test_a_slow_node_has_longer_until_its_raylet_is_there(tmp_path: Path, temp_dir: Path) -> None:
+    ray = fake_ray(tmp_path, f'gcs; touch "$temp/{SESSION}/logs/raylet.out"; sleep 2.5; raylet')
+    with pytest.raises(RayStartFailedError, match="the raylet had ended"):
+        start(head_spec(temp_dir, ray, timeout=24.0))
+    assert start(head_spec(temp_dir, ray, timeout=240.0))["raylet_pid"] > 0
+
+
 @pytest.mark.parametrize("lines", ["gcs", "true"])
 def test_a_ray_that_ends_well_without_a_raylet_has_failed(tmp_path: Path, temp_dir: Path, lines: str) -> None:
     with pytest.raises(RayStartFailedError, match=f"no raylet runs in {temp_dir}"):
