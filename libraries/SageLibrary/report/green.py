@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from SageLibrary.report import wording
-from SageLibrary.report.run import Run
+from SageLibrary.report.run import RecordedTest, Run
 from SageLibrary.report.verdict import BAD, Outcome, verdict_of
 
 FILE = "last-green.json"
@@ -18,7 +18,7 @@ SLOWER_SECONDS = 5.0
 MOST_NAMES = 8
 
 Green = dict[str, Any]
-"""``time`` of the run and ``seconds`` by the tests' names."""
+"""``time`` of the run and ``seconds`` by the tests' suites and names."""
 
 
 def keep(run: Run, directory: Path) -> None:
@@ -26,7 +26,7 @@ def keep(run: Run, directory: Path) -> None:
     if verdict_of(test.outcome for test in run.tests) is not Outcome.PASSED:
         return
     known = _read(directory)
-    known[run.suite] = {"time": run.time, "seconds": {test.name: round(test.seconds, 1) for test in run.tests}}
+    known[run.suite] = {"time": run.time, "seconds": {_key(test): round(test.seconds, 1) for test in run.tests}}
     (directory / FILE).write_text(json.dumps(known, indent=1) + "\n", encoding="utf-8")
 
 
@@ -39,14 +39,18 @@ def last_green(directory: Path, suite: str) -> Green | None:
 def differences(run: Run, green: Green) -> list[str]:
     """What is different from the last green run, in sentences."""
     before: dict[str, float] = green["seconds"]
-    now = {test.name: test for test in run.tests}
-    said = [f"{name}: passed then, {test.outcome.value} now" for name, test in now.items() if _turned(test, before)]
-    said += _names("new", [name for name in now if name not in before])
-    said += _names("not run now", [name for name in before if name not in now])
-    for name, test in now.items():
-        took = before.get(name, 0.0)
+    now = {_key(test): test for test in run.tests}
+    said = [
+        f"{_name(key)}: passed then, {test.outcome.value} now"
+        for key, test in now.items()
+        if _turned(key, test, before)
+    ]
+    said += _names("new", [key for key in now if key not in before])
+    said += _names("not run now", [key for key in before if key not in now])
+    for key, test in now.items():
+        took = before.get(key, 0.0)
         if took and test.seconds > SLOWER * took and test.seconds - took > SLOWER_SECONDS:
-            said.append(f"{name}: took {test.seconds:.0f} s, {took:.0f} s then")
+            said.append(f"{_name(key)}: took {test.seconds:.0f} s, {took:.0f} s then")
     return said
 
 
@@ -60,13 +64,24 @@ def section(run: Run, green: Green | None) -> str:
     return f"<h2>Since the last green run, {escape(wording.moment(str(green['time'])))}</h2>{told}"
 
 
-def _names(what: str, names: list[str]) -> list[str]:
-    more = f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else ""
-    return [f"{what}: {', '.join(names[:MOST_NAMES])}{more}"] if names else []
+def _names(what: str, keys: list[str]) -> list[str]:
+    more = f" and {len(keys) - MOST_NAMES} more" if len(keys) > MOST_NAMES else ""
+    return [f"{what}: {', '.join(map(_name, keys[:MOST_NAMES]))}{more}"] if keys else []
 
 
-def _turned(test: Any, before: dict[str, float]) -> bool:  # noqa: ANN401
-    return test.outcome in BAD and test.name in before
+def _key(test: RecordedTest) -> str:
+    """Two suites of a run may have tests of one name."""
+    return f"{test.suite}: {test.name}"
+
+
+def _name(key: str) -> str:
+    """Without the suites above the test's own."""
+    suite, _, name = key.partition(": ")
+    return f"{suite.rpartition('.')[2]}: {name}"
+
+
+def _turned(key: str, test: RecordedTest, before: dict[str, float]) -> bool:
+    return test.outcome in BAD and key in before
 
 
 def _read(directory: Path) -> dict[str, Any]:

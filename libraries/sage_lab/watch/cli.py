@@ -7,6 +7,7 @@ import socket
 import threading
 
 import click
+import yaml
 
 from sage_lab.cli_options import name_option
 from sage_lab.errors import LabError
@@ -57,7 +58,9 @@ def watch(name: str | None, port: int) -> None:
 
 def _dashboard(lab: Lab, head: str) -> Forward:
     def connect() -> socket.socket:
-        return lab.inside(lambda: connect_to(head, DASHBOARD_PORT, CONNECT_SECONDS))
+        settings = yaml.safe_load(lab.config_path.read_text(encoding="utf-8"))  # a suite may have changed the port
+        port = int(settings["head"].get("dashboard_port", DASHBOARD_PORT))
+        return lab.inside(lambda: connect_to(head, port, CONNECT_SECONDS))
 
     try:
         return Forward(DASHBOARD_PORT, connect)

@@ -24,7 +24,8 @@ NAMES = ("head: gcs killed", "worker-1: isolated", "worker-2: power cut", "two w
 
 def pages(results: Path) -> dict[str, str]:
     """A page by the name of its state; ``results`` gets the evidence that they link to."""
-    green = {"time": "2026-01-01T00:00:00+00:00", "seconds": {"One": 20.0, "Gone": 3.0, "Bad": 90.0}}
+    took = {"Robot.Failure: One": 20.0, "Robot.Failure: Gone": 3.0, "Robot.Failure: Bad": 90.0}
+    green = {"time": "2026-01-01T00:00:00+00:00", "seconds": took}
     return {
         "green": page(run_of(a_test(), a_test(name="Two")), _past(4), results, green),
         "failure": page(run_of(_failed(results, Outcome.FAILED, MESSAGE), a_test()), _past(9), results, green),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -54,7 +55,10 @@ def test_only_a_run_that_passed_is_remembered_as_green(tmp_path: Path) -> None:
     green.keep(run_of(a_test(), failed()), tmp_path)
     assert green.last_green(tmp_path, "Robot") is None
     green.keep(run_of(a_test()), tmp_path)
-    assert green.last_green(tmp_path, "Robot") == {"time": "2026-01-01T00:00:00+00:00", "seconds": {"One": 100.0}}
+    assert green.last_green(tmp_path, "Robot") == {
+        "time": "2026-01-01T00:00:00+00:00",
+        "seconds": {"Robot.Failure: One": 100.0},
+    }
     assert green.last_green(tmp_path, "Other") is None
 
 
@@ -65,17 +69,21 @@ def test_a_broken_memory_is_none(tmp_path: Path) -> None:
 
 def test_what_differs_from_the_last_green_run_is_told() -> None:
     many = run_of(*[a_test(name=str(number)) for number in range(10)])
-    assert green.differences(many, {"time": "then", "seconds": {}}) == ["new: 0, 1, 2, 3, 4, 5, 6, 7 and 2 more"]
-    before = {"time": "then", "seconds": {"It's Bad": 90.0, "Slow": 50.0, "Same": 99.0, "Gone": 1.0}}
+    assert green.differences(many, {"time": "then", "seconds": {}}) == [
+        f"new: {', '.join(f'Failure: {number}' for number in range(8))} and 2 more"
+    ]
+    took = {"It's Bad": 90.0, "Slow": 50.0, "Same": 99.0, "Gone": 1.0}
+    before = {"time": "then", "seconds": {f"Robot.Failure: {name}": seconds for name, seconds in took.items()}}
     run = run_of(failed(), a_test(name="Slow"), a_test(name="Same"), a_test(name="Fresh"))
     assert green.differences(run, before) == [
-        "It's Bad: passed then, infra now",
-        "new: Fresh",
-        "not run now: Gone",
-        "Slow: took 100 s, 50 s then",
+        "Failure: It's Bad: passed then, infra now",
+        "new: Failure: Fresh",
+        "not run now: Failure: Gone",
+        "Failure: Slow: took 100 s, 50 s then",
     ]
     assert "Since the last green run, then" in green.section(run, before)
-    assert "Nothing is different." in green.section(run_of(a_test()), {"time": "then", "seconds": {"One": 99.0}})
+    same = {"time": "then", "seconds": {"Robot.Failure: One": 99.0}}
+    assert "Nothing is different." in green.section(run_of(a_test()), same)
     assert "No run of these suites before passed" in green.section(run, None)
 
 
@@ -125,3 +133,13 @@ def test_the_document_names_every_key_of_the_summary_for_programs(output: Path, 
     content = json.loads(data.read_text())
     page = (Path(__file__).parents[3] / "docs" / "reading-reports.md").read_text(encoding="utf-8")
     assert not [key for key in (*content, *content["tests"][0]) if f"| `{key}` |" not in page]
+
+
+def test_tests_of_one_name_in_two_suites_are_told_apart(tmp_path: Path) -> None:
+    twin = replace(a_test(), suite="Robot.Recovery")
+    green.keep(run_of(a_test(), twin), tmp_path)
+    before = green.last_green(tmp_path, "Robot")
+    assert before
+    assert green.differences(run_of(a_test(), replace(twin, outcome=Outcome.FAILED)), before) == [
+        "Recovery: One: passed then, failed now"
+    ]
