@@ -75,10 +75,16 @@ def _strangers() -> dict[str, str]:
         start = processes.start_time(pid)
         words = processes.arguments(pid)
         ours = processes.owner(pid) == mine or pid in own
-        # A login's own process is sshd's and comes and goes.
+        # A login's own process is sshd's and comes and goes, and so do udev's workers and others of systemd.
+        ours = ours or is_of_systemd(_lines(f"/proc/{pid}/cgroup"))
         if not ours and processes.state(pid, start) and words != [""] and not words[0].startswith("sshd:"):
             found[f"{pid}.{start}"] = " ".join(words)[:80]
     return found
+
+
+def is_of_systemd(control_groups: list[str]) -> bool:
+    """Whether a process with these lines in /proc/PID/cgroup runs in a service of systemd itself."""
+    return any("/system.slice/systemd-" in line for line in control_groups)
 
 
 def _leftovers() -> list[str]:
@@ -106,5 +112,5 @@ def _digest(path: Path) -> str:
 def _lines(path: str) -> list[str]:
     try:
         return Path(path).read_text(encoding="utf-8", errors="replace").splitlines()
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):
         return []
