@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 from html import escape
@@ -18,6 +19,15 @@ EVIDENCE = "evidence"
 LOG = "ray_logs.txt"
 HEADING = "=== "  # before the lines of each log in that file
 CHARACTERS = 300
+SETTINGS = (
+    "SAGE_LAB_PROVIDER",
+    "SAGE_LAB_TOPOLOGY",
+    "SAGE_LAB_INVENTORY",
+    "SAGE_BOX",
+    "SAGE_ACCELERATION",
+    "SAGE_MANAGERS",
+)
+"""Environment variables without which another lab, or another manager, would be judged."""
 
 
 def evidence_name(full_name: str) -> str:
@@ -40,8 +50,9 @@ def first_errors(directory: Path) -> dict[str, str]:
 
 
 def replay_command(test: RecordedTest) -> str:
-    """The command that runs this test alone."""
-    return shlex.join(["robot", "--test", test.name, test.source])
+    """The command that runs this test alone, on the kind of lab that this process was told of."""
+    told = [f"{name}={shlex.quote(os.environ[name])}" for name in SETTINGS if os.environ.get(name)]
+    return " ".join([*told, shlex.join(["robot", "--test", test.name, test.source])])
 
 
 def section(run: Run, results: Path) -> str:

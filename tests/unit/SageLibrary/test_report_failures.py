@@ -143,3 +143,13 @@ def test_tests_of_one_name_in_two_suites_are_told_apart(tmp_path: Path) -> None:
     assert green.differences(run_of(a_test(), replace(twin, outcome=Outcome.FAILED)), before) == [
         "Recovery: One: passed then, failed now"
     ]
+
+
+def test_the_command_names_the_kind_of_lab(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in failures.SETTINGS:
+        monkeypatch.delenv(name, raising=False)
+    assert failures.replay_command(failed(name="One")) == "robot --test One 'robot/my failure.robot'"
+    monkeypatch.setenv("SAGE_LAB_PROVIDER", "vagrant")
+    monkeypatch.setenv("SAGE_BOX", "my box")
+    told = "SAGE_LAB_PROVIDER=vagrant SAGE_BOX='my box' robot --test One 'robot/my failure.robot'"
+    assert failures.replay_command(failed(name="One")) == told
