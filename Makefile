@@ -20,7 +20,7 @@ box:            ## Build the virtual machines' box from Debian's packages, with 
 	@provision/controller/install.sh vm
 	@SAGE_PYTHON=.venv/bin/python provision/box/build.sh
 
-lifecycle-vm:   ## Lifecycle and machine faults on virtual machines; not passed as a whole yet: docs/vm-lab.md
+lifecycle-vm:   ## Lifecycle and machine faults on virtual machines; half an hour where KVM does not work
 	@provision/controller/install.sh vm
 	@provision/box/lifecycle-vm.sh
 

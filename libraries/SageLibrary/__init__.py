@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
+from typing import Any
 
 from robotlibcore import DynamicCore
 
@@ -25,6 +27,7 @@ from SageLibrary.keywords.stress import StressKeywords
 from SageLibrary.live import LiveListener
 from SageLibrary.node_name import Host, NodeName
 from SageLibrary.places import PlacesListener
+from SageLibrary.spare import need_spare
 from SageLibrary.stage import Stage
 from SageLibrary.target import Target
 from SageLibrary.times import read_time
@@ -74,3 +77,9 @@ class SageLibrary(DynamicCore):  # type: ignore[misc]  # it has no type hints
                 SoakKeywords(stage),
             ]
         )
+
+    def run_keyword(self, name: str, args: Sequence[Any], kwargs: Mapping[str, Any] | None = None) -> Any:  # noqa: ANN401
+        """Do what a word says, unless the lab has no such node to spare: then the test is skipped."""
+        if self.stage.has_lab:
+            need_spare(self.stage.lab, [*args, *(kwargs or {}).values()])
+        return super().run_keyword(name, args, kwargs)

@@ -11,11 +11,12 @@ from typing import Self
 
 from sage_lab import Topology
 from sage_lab.inventory import Inventory
+from SageLibrary.spare import SPARE
 from SageLibrary.vocabulary import nearest
 
 TOPOLOGIES = Path(__file__).parents[2] / "resources/topologies"
 USUAL = re.compile(r"head|worker-[1-9]\d*|new-worker(-[1-9]\d*)?")
-EXAMPLES = ["head", *(f"worker-{number}" for number in range(1, 11)), "new-worker"]
+EXAMPLES = ["head", *(f"worker-{number}" for number in range(1, 11)), SPARE]
 MISSPELT = 0.75  # how alike a host and a node's name are, from 0 to 1, when the one is taken for the other
 
 
@@ -70,7 +71,7 @@ def names() -> list[str]:
 
 @cache
 def _others() -> tuple[str, ...]:
-    found = ["new-worker"]
+    found = [SPARE]
     for path in sorted(TOPOLOGIES.glob("*.yaml")):
         found += Topology.load(path).spares
     if inventory := os.environ.get("SAGE_LAB_INVENTORY"):

@@ -13,10 +13,10 @@ from sage_lab import Ability, Lab, Topology
 from SageLibrary import keep_lab
 from SageLibrary.keywords.component import Component
 from SageLibrary.node_name import NodeName
+from SageLibrary.spare import SPARE
 from SageLibrary.stage import Stage
 from SageLibrary.waiting import stretched
 
-SPARE = "new-worker"
 BUSY = timedelta(minutes=1)
 """How long another operation may go on before the lab goes."""
 
@@ -34,7 +34,7 @@ class LabKeywords(Component):
 
         The environment variable SAGE_LAB_TOPOLOGY names a file that says how many nodes there are instead;
         SAGE_LAB_PROVIDER names another kind of machine than containers, and SAGE_LAB_INVENTORY, for ``static``, the
-        file of machines that exist.
+        file of machines that exist; where there is no spare among them, tests that need it are skipped.
 
         Suites may nest: the lab goes when the outermost one calls `Leave The Lab`.
         """
@@ -43,10 +43,12 @@ class LabKeywords(Component):
         self.stage.timeline.clear()
         if not self.stage.has_lab:
             file = os.environ.get("SAGE_LAB_TOPOLOGY")
+            provider = os.environ.get("SAGE_LAB_PROVIDER", "container")
+            spares = () if provider == "static" else (SPARE,)
             lab = Lab.up(
-                Topology.load(file) if file else Topology.of(workers=workers, spares=(SPARE,)),
+                Topology.load(file) if file else Topology.of(workers=workers, spares=spares),
                 report=logger.info,
-                provider=os.environ.get("SAGE_LAB_PROVIDER", "container"),
+                provider=provider,
                 inventory=os.environ.get("SAGE_LAB_INVENTORY"),
             )
             self.stage.use(lab)

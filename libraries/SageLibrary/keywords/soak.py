@@ -16,6 +16,7 @@ from sage_lab.faults import FaultKind, FaultNotEffectiveError, inject, kind_of
 from SageLibrary.keywords.component import Component
 from SageLibrary.keywords.interruption import InterruptionKeywords
 from SageLibrary.report.trend import chart
+from SageLibrary.spare import SPARE
 from SageLibrary.stage import Stage
 from SageLibrary.stress.faults_at_random import Blow, draw
 from SageLibrary.stress.growth import Growth, judge
@@ -26,7 +27,6 @@ from SageLibrary.stress.seed import the_seed
 from SageLibrary.stress.tables import Row, table
 from SageLibrary.waiting import wait_until
 
-SPARE = "new-worker"
 HEALTHY = timedelta(minutes=5)
 RUNS = "running, running"
 

@@ -9,6 +9,7 @@ from robot.api import SkipExecution, logger
 from robot.api.deco import keyword
 
 from SageLibrary.keywords.component import Component
+from SageLibrary.spare import SPARE
 from SageLibrary.stage import Stage
 from SageLibrary.stress.callers import Round, run_round
 from SageLibrary.stress.model import ClusterModel, Deed, Operation
@@ -18,8 +19,6 @@ from SageLibrary.stress.real_cluster import RealCluster
 from SageLibrary.stress.room import workers_that_fit
 from SageLibrary.stress.seed import the_seed
 from SageLibrary.stress.tables import Row, table
-
-SPARE = "new-worker"
 
 
 class StressKeywords(Component):
