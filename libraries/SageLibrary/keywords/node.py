@@ -30,8 +30,7 @@ START_SECONDS = 60.0
 END = timedelta(seconds=5)
 PLAIN_START = "plain ray start"
 RAY_PROGRAMS = ("raylet", "gcs_server")
-PROCESS_TABLE = ["ps", "-u", "sage", "-o", "pid=,comm=,args="]
-NO_PROCESS = 1  # what ps ends with when it lists nothing
+PROCESS_TABLE = ["ps", "-e", "-o", "pid=,ppid=,user:32=,comm="]
 KILL_ALL = """
 spared=" $$ "
 up=$$
@@ -213,12 +212,19 @@ class NodeKeywords(Component):
         wait_until(f"Ray's processes on {node}", lambda: self._ray_processes(node), lambda p: not p, END, "none")
 
     def _ray_processes(self, node: str) -> list[tuple[int, str]]:
-        """Every process of the cluster's user but its SSH sessions: pid and program."""
+        """Every process of the cluster's user but its SSH sessions and who asks: pid and program."""
         done = self._run(node, PROCESS_TABLE)
-        if done.returncode not in (0, NO_PROCESS) or done.stderr:
+        if done.returncode or done.stderr:
             raise AssertionError(f"INFRA: ps on {node} ended with status {done.returncode}: {done.stderr.strip()}")
-        rows = [line.split(None, 2) for line in done.stdout.splitlines()]
-        return [(int(row[0]), row[1]) for row in rows if row[1] not in ("sshd", "ps")]
+        rows = [line.split(None, 3) for line in done.stdout.splitlines()]
+        asking = {row[0] for row in rows if row[3] == "ps"}
+        while above := {row[1] for row in rows if row[0] in asking} - asking:
+            asking |= above  # a shell and sudo, where the cluster's user has to become root to ask
+        return [
+            (int(pid), program)
+            for pid, _, user, program in rows
+            if user == "sage" and pid not in asking and program != "sshd"
+        ]
 
     def _run(self, node: str, argv: Sequence[str], user: str = "root", timeout: float = 30.0) -> Completed:
         done = self.stage.lab.run(node, argv, user=user, timeout=timeout)

@@ -190,7 +190,8 @@ class SshAccess:
             return MachineError(
                 f"user {user} is not accepted with {access.key}",
                 where=where,
-                fix=f"add its public half to ~{user}/.ssh/authorized_keys there, or correct the inventory",
+                fix=f"add its public half to ~{user}/.ssh/authorized_keys there, see that sshd lets {user} in "
+                "(PermitRootLogin, AllowUsers), or correct the inventory",
             )
         if "not found in known_hosts" in str(error):
             return MachineError(

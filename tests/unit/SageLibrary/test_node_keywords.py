@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 from pathlib import Path
 from typing import Any, cast
@@ -35,10 +36,13 @@ def test_a_process_table_that_cannot_be_read_is_no_clean_node(tmp_path: Path) ->
     assert outcome_of("FAIL", str(caught.value)) is Outcome.INFRA
 
 
-def test_no_process_at_all_is_what_ps_calls_a_failure(tmp_path: Path) -> None:
-    words(tmp_path, 1).node_should_run_ray_processes("head")
-    seen = words(tmp_path, 0, "   7 raylet /opt/raylet --x\n   8 sshd sshd: sage\n")
-    seen.node_should_run_ray_processes("head", "raylet")
+def test_who_asks_and_who_is_logged_in_is_no_process_of_the_cluster(tmp_path: Path) -> None:
+    asking = "1 0 root init\n8 1 sage sshd\n12 8 sage sh\n13 12 root sudo\n14 13 root ps\n"
+    words(tmp_path, 0, asking).node_should_run_ray_processes("head")
+    words(tmp_path, 0, f"{asking}7 1 sage raylet\n").node_should_run_ray_processes("head", "raylet")
+    others = f"{asking}9 1 sage sh\n10 1 other raylet\n"
+    with pytest.raises(AssertionError, match=re.escape("Ray's processes on head were [(9, 'sh')], should be none")):
+        words(tmp_path, 0, others).node_should_have_stale_session_files("head")
 
 
 def test_wheels_that_do_not_come_in_time_are_the_lab_s_trouble(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
