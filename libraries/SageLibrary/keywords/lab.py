@@ -7,6 +7,7 @@ from datetime import timedelta
 
 from robot.api import logger
 from robot.api.deco import keyword
+from robot.libraries.BuiltIn import BuiltIn
 
 from sage_cluster import SageError
 from sage_lab import Ability, Lab, Topology
@@ -17,6 +18,7 @@ from SageLibrary.spare import SPARE
 from SageLibrary.stage import Stage
 from SageLibrary.waiting import stretched
 
+WORKERS = 2
 BUSY = timedelta(minutes=1)
 """How long another operation may go on before the lab goes."""
 
@@ -29,9 +31,11 @@ class LabKeywords(Component):
         self._users = 0
 
     @keyword
-    def bring_the_lab_up(self, workers: int = 2) -> None:
+    def bring_the_lab_up(self, workers: int | None = None) -> None:
         """Bring up a head, so many workers and the spare ``new-worker``, unless they are up already.
 
+        Without a number there are as many workers as the variable ``${WORKER COUNT}`` says: two, or what
+        ``robot --variable WORKER_COUNT:3`` says.
         The environment variable SAGE_LAB_TOPOLOGY names a file that says how many nodes there are instead;
         SAGE_LAB_PROVIDER names another kind of machine than containers, and SAGE_LAB_INVENTORY, for ``static``, the
         file of machines that exist; where there is no spare among them, tests that need it are skipped.
@@ -46,7 +50,7 @@ class LabKeywords(Component):
             provider = os.environ.get("SAGE_LAB_PROVIDER", "container")
             spares = () if provider == "static" else (SPARE,)
             lab = Lab.up(
-                Topology.load(file) if file else Topology.of(workers=workers, spares=spares),
+                Topology.load(file) if file else Topology.of(workers=workers or _worker_count(), spares=spares),
                 report=logger.info,
                 provider=provider,
                 inventory=os.environ.get("SAGE_LAB_INVENTORY"),
@@ -131,3 +135,7 @@ class LabKeywords(Component):
             return
         if not result.success:
             logger.warn(f"the cluster could not be stopped everywhere:\n{result.message}")
+
+
+def _worker_count() -> int:
+    return int(BuiltIn().get_variable_value("${WORKER COUNT}", WORKERS))
