@@ -32,7 +32,7 @@ def plot_scale(measured: dict[str, Any], output: Path) -> None:
         axes.loglog(sizes, [first * size / sizes[0] for size in sizes], color="grey", linestyle=":", label="linear")
         axes.set(xlabel="workers", title=label)
     figure.axes[0].legend(fontsize="small")
-    figure.savefig(output, metadata={"Date": None} if output.suffix == ".svg" else None)
+    figure.savefig(output, metadata={"Date": None, "Creator": None} if output.suffix == ".svg" else None)
 
 
 if __name__ == "__main__":
