@@ -25,10 +25,10 @@ def alive_nodes(lab: Lab, config: Config) -> list[dict[str, Any]]:
     return [row for row in rows if row["state"] == "ALIVE"]
 
 
-def await_alive(lab: Lab, config: Config) -> list[dict[str, Any]]:
-    """Ask until Ray calls every node of the lab ALIVE, by name, and nothing else. Raises BenchmarkError."""
+def await_alive(lab: Lab, config: Config, seconds: float = ALIVE_SECONDS) -> list[dict[str, Any]]:
+    """Ask until Ray calls every node of the lab ALIVE, by name, and nothing else. BenchmarkError after ``seconds``."""
     wanted = sorted(node.name for node in lab.nodes)
-    deadline = time.monotonic() + ALIVE_SECONDS
+    deadline = time.monotonic() + seconds
     while True:
         seen: object
         try:
@@ -40,7 +40,7 @@ def await_alive(lab: Lab, config: Config) -> list[dict[str, Any]]:
             seen = error
         if time.monotonic() >= deadline:
             raise BenchmarkError(
-                f"Ray does not call all nodes ALIVE after {ALIVE_SECONDS:g} s; seen last: {seen}",
+                f"Ray does not call all nodes ALIVE after {seconds:g} s; seen last: {seen}",
                 where=lab.name,
                 fix="look into raylet.out on the node that is missing",
             )

@@ -61,13 +61,15 @@ class Launcher:
         self._file = directory / "cluster.yaml"
         self._file.write_text(yaml.safe_dump(self._configuration()), encoding="utf-8")
         self._environ = {**os.environ, "HOME": str(directory), "RAY_USAGE_STATS_ENABLED": "0", "LC_ALL": "C.UTF-8"}
+        # Ray 2.60's second autoscaler counts the head as a worker of this provider, and never starts the last one.
+        self._environ["RAY_UP_enable_autoscaler_v2"] = "0"
 
     def up(self) -> dict[str, Any]:
         """`ray up`, which returns when the head runs; then until its autoscaler has started the workers."""
         began = time.monotonic()
         self._run("up", "--yes", "--no-config-cache", "--disable-usage-stats")
         returned = time.monotonic() - began
-        await_alive(self._lab, self._config)
+        await_alive(self._lab, self._config, COMMAND_SECONDS)
         return {"returned": returned}
 
     def down(self) -> dict[str, Any]:
