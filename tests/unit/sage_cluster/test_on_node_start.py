@@ -258,10 +258,10 @@ def test_a_ray_that_waits_for_a_dead_raylet_is_not_waited_for(tmp_path: Path, te
 
 
 def test_a_slow_node_has_longer_until_its_raylet_is_there(tmp_path: Path, temp_dir: Path) -> None:
-    ray = fake_ray(tmp_path, f'gcs; touch "$temp/{SESSION}/logs/raylet.out"; sleep 2.5; raylet')
+    lines = f'gcs; touch "$temp/{SESSION}/logs/raylet.out"; sleep {{}}; raylet'
     with pytest.raises(RayStartFailedError, match="the raylet had ended"):
-        start(head_spec(temp_dir, ray, timeout=24.0))
-    assert start(head_spec(temp_dir, ray, timeout=240.0))["raylet_pid"] > 0
+        start(head_spec(temp_dir, fake_ray(tmp_path, lines.format(20)), timeout=24.0))
+    assert start(head_spec(temp_dir, fake_ray(tmp_path, lines.format(2)), timeout=240.0))["raylet_pid"] > 0
 
 
 @pytest.mark.parametrize("lines", ["gcs", "true"])
