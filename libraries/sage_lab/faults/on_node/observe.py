@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import pwd
@@ -32,12 +33,17 @@ _PLACES = (
     "/var/tmp",  # noqa: S108
     "/tmp/ray",  # noqa: S108
 )
+_RAYS_OWN = ("/tmp/ray", "/home/sage/.sage/logs")  # noqa: S108 - on the node
 _OURS = "sage-fault-"
 
 
 def observe(_: dict[str, Any]) -> dict[str, Any]:
-    """Tables, queues, mounts, processes, free bytes, the clock in seconds, watched files, and faults' own files."""
-    disk = os.statvfs("/var/tmp")  # noqa: S108 - of the node, whose root itself may be read-only
+    """Tables, queues, mounts, processes, free bytes, the clock in seconds, watched files, and faults' own files.
+
+    What Ray's sessions and saved logs take of the disk counts as free: a fault has not left it.
+    """
+    place = "/var/tmp"  # noqa: S108 - of the node, whose root itself may be read-only
+    disk = os.statvfs(place)
     return {
         "tables": network_faults.tables(),
         "legacy_tables": _legacy_tables(),
@@ -45,7 +51,7 @@ def observe(_: dict[str, Any]) -> dict[str, Any]:
         "mounts": sorted(line.split()[4] for line in _lines("/proc/self/mountinfo")),
         "stopped": _stopped(),
         "strangers": _strangers(),
-        "free": disk.f_bavail * disk.f_frsize,
+        "free": disk.f_bavail * disk.f_frsize + sum(bytes_below(own, place) for own in _RAYS_OWN),
         "clock": time.time(),
         "files": {path: _digest(Path(path)) for path in WATCHED},
         "leftovers": _leftovers(),
@@ -80,6 +86,18 @@ def _strangers() -> dict[str, str]:
         if not ours and processes.state(pid, start) and words != [""] and not words[0].startswith("sshd:"):
             found[f"{pid}.{start}"] = " ".join(words)[:80]
     return found
+
+
+def bytes_below(directory: str, disk: str) -> int:
+    """What the files below a directory take, if it is on the same disk as ``disk``; 0 when it is not there."""
+    if not Path(directory).is_dir() or Path(directory).stat().st_dev != Path(disk).stat().st_dev:
+        return 0
+    taken = 0
+    for place, _, files in os.walk(directory):
+        for name in files:
+            with contextlib.suppress(FileNotFoundError):  # Ray writes and deletes meanwhile
+                taken += os.lstat(f"{place}/{name}").st_blocks * 512  # st_blocks counts in 512 bytes, stat(2)
+    return taken
 
 
 def is_of_systemd(control_groups: list[str]) -> bool:
