@@ -26,12 +26,10 @@ PANELS = (
     ("threads", "threads", 1.0),
     ("files", "open files", 1.0),
 )
-_PLAIN = {"Date": None, "Creator": None}
 
 
 def plot_scale(measured: dict[str, Any], output: Path) -> None:
     """One panel for each figure, both axes logarithmic; the grey line is what grows as the nodes do."""
-    mpl.rcParams["svg.hashsalt"] = "scale"  # the same picture has the same text
     figure = Figure(figsize=(11, 3.2), layout="constrained")
     for axes, (key, label, factor) in zip(figure.subplots(1, len(PANELS)), PANELS, strict=True):
         for operation in sorted({row["operation"] for row in measured["rows"]}):
@@ -43,13 +41,14 @@ def plot_scale(measured: dict[str, Any], output: Path) -> None:
         axes.loglog(sizes, [first * size / sizes[0] for size in sizes], color="grey", linestyle=":", label="linear")
         axes.set(xlabel="workers", title=label)
     figure.axes[0].legend(fontsize="small")
-    figure.savefig(output, metadata=_PLAIN if output.suffix == ".svg" else None)
+    _save(figure, output)
 
 
 def plot_peers(measurements: dict[str, Any], output: Path) -> None:
-    """For each thing that a peer did too: its wall time over ours, one dot for each round that counts."""
-    mpl.rcParams["svg.hashsalt"] = "peers"
+    """For each thing that a peer did too: its wall time over ours, a dot for each round; no file without."""
     rows = [(label, values) for label, values in _beside_ours(measurements) if values]
+    if not rows:
+        return
     figure = Figure(figsize=(9, 1.2 + 0.28 * len(rows)), layout="constrained")
     axes = figure.subplots()
     for place, (_, values) in enumerate(rows):
@@ -60,7 +59,13 @@ def plot_peers(measurements: dict[str, Any], output: Path) -> None:
     axes.invert_yaxis()
     axes.xaxis.set_major_formatter("{x:g}")
     axes.xaxis.set_minor_formatter("")
-    figure.savefig(output, metadata=_PLAIN if output.suffix == ".svg" else None)
+    _save(figure, output)
+
+
+def _save(figure: Figure, output: Path) -> None:
+    """As SVG; the same picture has the same text."""
+    mpl.rcParams["svg.hashsalt"] = output.stem
+    figure.savefig(output, metadata={"Date": None, "Creator": None})
 
 
 def _beside_ours(measurements: dict[str, Any]) -> Iterator[tuple[str, list[float]]]:

@@ -23,8 +23,14 @@ class LiveListener:
     def __init__(self, stage: Stage) -> None:
         self._stage = stage
         self._run: dict[str, Any] = {
-            **{"suite": "", "number": 0, "passed": 0, "failed": 0, "total": 0, "ended": False},
-            **{"pid": os.getpid(), "began": psutil.Process().create_time()},
+            "suite": "",
+            "number": 0,
+            "passed": 0,
+            "failed": 0,
+            "total": 0,
+            "ended": False,
+            "pid": os.getpid(),
+            "began": psutil.Process().create_time(),
         }
 
     def start_suite(self, data: running.TestSuite, _: result.TestSuite) -> None:

@@ -143,10 +143,9 @@ def _log_in(target: Target, transport: paramiko.Transport, settings: SshConfig) 
         try:
             transport.auth_publickey(settings.user, key)
         except paramiko.AuthenticationException as error:
-            # paramiko says the same of a node that refused the key and of one that did not answer in time.
+            # paramiko says the same of a node that refused the key, that did not answer in time, and that hung up.
             if time.monotonic() - began >= settings.connect_timeout:
                 raise _unanswered(str(target), f"the login had no answer in {settings.connect_timeout:g} s") from error
-            # paramiko raises the same for a refused key and for a connection that ended meanwhile.
             if transport.is_active():
                 refused = True
                 continue

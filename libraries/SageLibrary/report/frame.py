@@ -6,16 +6,9 @@ from collections.abc import Iterable, Sequence
 from html import escape
 
 from SageLibrary.report.style import STYLE
-from SageLibrary.report.verdict import MEANING, Outcome
+from SageLibrary.report.verdict import GRAVEST_FIRST, MEANING, Outcome
 
-BAD_FIRST = (
-    Outcome.FAILED,
-    Outcome.INFRA,
-    Outcome.INCONCLUSIVE,
-    Outcome.FLAKY,
-    Outcome.PASSED,
-    Outcome.SKIPPED,
-)
+BAD_FIRST = (*GRAVEST_FIRST, Outcome.SKIPPED)
 
 
 def page(title: str, verdict: Outcome, below: str, parts: Iterable[str]) -> str:

@@ -43,7 +43,7 @@ def differences(run: Run, green: Green) -> list[str]:
     said = [
         f"{_name(key)}: passed then, {test.outcome.value} now"
         for key, test in now.items()
-        if _turned(key, test, before)
+        if key in before and test.outcome in BAD
     ]
     said += _names("new", [key for key in now if key not in before])
     said += _names("not run now", [key for key in before if key not in now])
@@ -78,10 +78,6 @@ def _name(key: str) -> str:
     """Without the suites above the test's own."""
     suite, _, name = key.partition(": ")
     return f"{suite.rpartition('.')[2]}: {name}"
-
-
-def _turned(key: str, test: RecordedTest, before: dict[str, float]) -> bool:
-    return test.outcome in BAD and key in before
 
 
 def _read(directory: Path) -> dict[str, Any]:

@@ -29,6 +29,7 @@ class Outcome(StrEnum):
 
 BAD = (Outcome.FAILED, Outcome.INFRA, Outcome.INCONCLUSIVE)
 """What did not prove the cluster good, the gravest first."""
+GRAVEST_FIRST = (*BAD, Outcome.FLAKY, Outcome.PASSED)
 FLAKY = "flaky"
 """The tag of a test that failed and passed at a later attempt."""
 
@@ -49,10 +50,7 @@ STATUS = {Outcome.PASSED: 0, Outcome.FAILED: 1, Outcome.INFRA: 3, Outcome.INCONC
 def verdict_of(outcomes: Iterable[Outcome]) -> Outcome:
     """The verdict of a run: the gravest of its outcomes; inconclusive when no test was run, or all were skipped."""
     found = set(outcomes)
-    for outcome in (Outcome.FAILED, Outcome.INFRA, Outcome.INCONCLUSIVE, Outcome.FLAKY, Outcome.PASSED):
-        if outcome in found:
-            return outcome
-    return Outcome.INCONCLUSIVE
+    return next((outcome for outcome in GRAVEST_FIRST if outcome in found), Outcome.INCONCLUSIVE)
 
 
 def outcome_of(status: str, message: str, tags: Collection[str] = ()) -> Outcome:

@@ -80,9 +80,8 @@ def _strangers() -> dict[str, str]:
     for pid in processes.everyone():
         start = processes.start_time(pid)
         words = processes.arguments(pid)
-        ours = processes.owner(pid) == mine or pid in own
         # A login's own process is sshd's and comes and goes, and so do udev's workers and others of systemd.
-        ours = ours or is_of_systemd(_lines(f"/proc/{pid}/cgroup"))
+        ours = processes.owner(pid) == mine or pid in own or is_of_systemd(_lines(f"/proc/{pid}/cgroup"))
         if not ours and processes.state(pid, start) and words != [""] and not words[0].startswith("sshd:"):
             found[f"{pid}.{start}"] = " ".join(words)[:80]
     return found
