@@ -17,15 +17,18 @@ provision/controller/lint.sh
 coverage erase
 failed=()
 say "unit and integration tests"
-coverage run -m pytest || failed+=(pytest)
+coverage run -m pytest | tee results/pytest.txt || failed+=(pytest)
 say "acceptance suites"
 rm -f results/output.xml
 coverage run -m robot --exclude slow --outputdir results --xunit junit.xml robot || failed+=(robot)
-python -m SageLibrary.report results/output.xml || true   # robot's own status counts, this says what it means
 say "coverage of libraries/ by both"
 coverage combine --quiet
-coverage report | tail -n 40 || failed+=(coverage)
 coverage html --quiet --directory results/coverage
+coverage report | tail -n 12 || failed+=(coverage)
 
+# Whatever failed is named in the last lines, which is all that some logs keep.
+say "what failed"
+grep -E '^(FAILED|ERROR) ' results/pytest.txt || true
+python -m SageLibrary.report results/output.xml || true   # robot's own status counts, this says what it means
 say "verdict: ${failed[*]:-passed}${failed[*]:+ failed}; report: $PWD/results/run.html"
 ((${#failed[@]} == 0))
