@@ -31,7 +31,10 @@ READ_PROGRAM = """
 import os, sys
 size, program = int(sys.argv.pop(1)), b""
 while len(program) < size:
-    program += os.read(0, size - len(program))
+    part = os.read(0, size - len(program))
+    if not part:
+        sys.exit(f"the controller was gone when {len(program)} of {size} bytes of the program had come")
+    program += part
 exec(program)
 """
 """Reads the program from standard input and leaves the rest of it to the program."""

@@ -1,13 +1,15 @@
 """One program at a time changes this node's Ray: a newer one ends an older one, whose controller must have died.
 
 The cluster's lock lets only one controller work at a time. But when that one is killed or cut off, what it began here
-goes on: it may start Ray after the next controller stopped it, or clear away what the next one started.
+goes on: it may start Ray after the next controller stopped it, or clear away what the next one started. A program that
+comes to its turn late, when its controller is gone already, is the older one: it does nothing.
 """
 
 from __future__ import annotations
 
 import errno
 import os
+import select
 import signal
 import socket
 import struct
@@ -20,10 +22,11 @@ from pathlib import Path
 WAIT_SECONDS = 5.0
 POLL_SECONDS = 0.02
 CREDENTIALS = "3i"  # struct ucred, see unix(7)
+STDOUT = 1
 
 
 class TurnNotFreeError(Exception):
-    """An older program works on this node and could not be ended; the message names it."""
+    """An older program works on this node and could not be ended, or this one came too late; the message says which."""
 
 
 @contextmanager
@@ -35,7 +38,11 @@ def turn(temp_dir: str) -> Iterator[None]:
     name = _name(temp_dir)
     deadline = time.monotonic() + WAIT_SECONDS
     with socket.socket(socket.AF_UNIX) as held:
-        while not _bind(held, name):
+        while True:
+            if _controller_is_gone():
+                raise TurnNotFreeError("the controller that asked for this is gone; nothing was done")
+            if _bind(held, name):
+                break
             holder = _holder(name)
             if holder:
                 with suppress(ProcessLookupError, PermissionError):
@@ -47,6 +54,13 @@ def turn(temp_dir: str) -> Iterator[None]:
                 )
             time.sleep(POLL_SECONDS)
         yield
+
+
+def _controller_is_gone() -> bool:
+    """Whether sshd has closed the other end of this program's output, as it does when the connection ends."""
+    output = select.poll()
+    output.register(STDOUT, 0)
+    return any(event & (select.POLLHUP | select.POLLERR) for _, event in output.poll(0))
 
 
 def _name(temp_dir: str) -> str:

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pytest
+from test_supervisor import wait_for
 
 from sage_cluster import ClusterManager, NodeState
+from sage_cluster.node_program import program
+from sage_cluster.ray_node import head_node
+from sage_cluster.ssh import SshPool
 from sage_lab import Lab
 
 pytestmark = pytest.mark.lab
+
+AFTER_ITS_SSHD = 'while kill -0 $PPID 2>/dev/null; do sleep 0.05; done; "$@" 2>/dev/null; echo ended >/tmp/late'
 
 
 @dataclass(frozen=True)
@@ -79,6 +86,21 @@ def test_force_stops_at_once_and_logs_are_kept(lab: Lab, cluster_manager: Cluste
     kept = lab.run("head", ["ls", f"/home/sage/.sage/logs/{session}"]).stdout
     assert "gcs_server.out" in kept
     assert "gcs" in cluster_manager.head.log("gcs_server.out", 3).lower()
+
+
+def test_a_stop_that_comes_to_its_turn_when_its_controller_is_gone_stops_nothing(
+    lab: Lab, cluster_manager: ClusterManager
+) -> None:
+    assert cluster_manager.head.start().success
+    session = cluster_manager.head.status().session
+    config = cluster_manager.config.load()
+    node = head_node(config)
+    late = [node.spec["python"], "-I", "-S", "/tmp/late.py", "stop", json.dumps({**node.spec, "grace": 5})]
+    with SshPool(lambda: config.ssh) as pool:
+        pool.run(node.target, ["sh", "-c", "cat > /tmp/late.py"], timeout=10, stdin=program())
+        pool.connection(node.target).stream(["sh", "-c", AFTER_ITS_SSHD, "late", *late])
+    wait_for(lambda: lab.run("head", ["cat", "/tmp/late"]).stdout, "ended\n", 20)
+    assert cluster_manager.head.status().session == session != ""
 
 
 def test_workers_need_a_head(cluster_manager: ClusterManager) -> None:

@@ -19,16 +19,21 @@ HOLD = (
 )
 
 
-def holder_of(directory: Path) -> subprocess.Popen[str]:
+def begin(directory: Path) -> subprocess.Popen[str]:
     # A process that is killed leaves broken coverage data: it is not measured.
     environ = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")}
-    process = subprocess.Popen(
+    return subprocess.Popen(
         [sys.executable, "-c", HOLD, str(directory)],
         env=environ,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         text=True,
     )
+
+
+def holder_of(directory: Path) -> subprocess.Popen[str]:
+    process = begin(directory)
     assert process.stdout
     assert process.stdout.readline() == "held\n"
     return process
@@ -41,6 +46,17 @@ def test_a_newer_program_ends_the_older_one(tmp_path: Path) -> None:
         with holder_of(tmp_path) as newest:
             newest.communicate("")
             assert newest.returncode == 0, "nobody had a reason to end it"
+
+
+def test_one_that_comes_late_and_whose_controller_is_gone_ends_nothing(tmp_path: Path) -> None:
+    with holder_of(tmp_path) as newer, begin(tmp_path) as late:
+        assert late.stdout
+        late.stdout.close()
+        assert late.wait(10) == 1
+        assert late.stderr
+        assert "the controller that asked for this is gone" in late.stderr.read()
+        newer.communicate("")
+        assert newer.returncode == 0
 
 
 def test_programs_of_other_directories_go_on(tmp_path: Path) -> None:
