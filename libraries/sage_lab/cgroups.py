@@ -9,7 +9,7 @@ import signal
 import time
 from pathlib import Path
 
-from sage_lab import lock
+from sage_lab import host, lock
 from sage_lab.errors import LabNameError, SweepError
 from sage_lab.ledger import Ledger
 
@@ -116,13 +116,15 @@ def _below(group: Path) -> list[Path]:
 
 def _kill(process: int, name: str) -> None:
     """Kill the process if it is in the group still: its number may be another's by now."""
-    with contextlib.suppress(ProcessLookupError, FileNotFoundError):
-        handle = os.pidfd_open(process)
-        try:
+    handle = host.open_process(process)
+    if handle is None:
+        return
+    try:
+        with contextlib.suppress(ProcessLookupError, FileNotFoundError):
             if f"/{name}" in Path(f"/proc/{process}/cgroup").read_text(encoding="utf-8"):
                 signal.pidfd_send_signal(handle, signal.SIGKILL)
-        finally:
-            os.close(handle)
+    finally:
+        os.close(handle)
 
 
 def _processes(groups: list[Path]) -> set[int]:

@@ -7,6 +7,8 @@ gets the lock of a dead builder knows that none of its commands is still at work
 from __future__ import annotations
 
 import contextlib
+import errno
+import os
 import shutil
 import subprocess
 import tempfile
@@ -32,6 +34,9 @@ PACKAGES = {
 
 MORE_PACKAGES = {"virsh": "libvirt-clients", "ssh-keyscan": "openssh-client", "docker": "docker.io"}
 """The programs that other labs need."""
+
+NO_PROCESS = {errno.ESRCH, errno.ENOENT, errno.EINVAL}
+"""What pidfd_open says of a number that is nobody's, or that of a thread: ENOENT, before Linux 6.9 EINVAL."""
 
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
@@ -120,6 +125,16 @@ def run(
             fix="'sage-lab doctor' tells what this machine lacks",
         )
     return ended
+
+
+def open_process(process: int) -> int | None:
+    """A descriptor of this very process, see pidfd_open(2), to signal it by; None when there is none of that number."""
+    try:
+        return os.pidfd_open(process)
+    except OSError as error:
+        if error.errno not in NO_PROCESS:
+            raise
+        return None
 
 
 def start_time(process: int) -> int:

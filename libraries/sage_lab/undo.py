@@ -143,9 +143,8 @@ def _answers(lab: Lab, node: str) -> bool:
 def end_fault_watcher(target: str) -> bool:
     """End the process that would heal a fault, known by ``<pid> <start time> <fault>``; another one has other times."""
     pid, start, _ = target.split()
-    try:
-        handle = os.pidfd_open(int(pid))
-    except ProcessLookupError:
+    handle = host.open_process(int(pid))
+    if handle is None:
         return False
     try:
         if host.start_time(int(pid)) != int(start):

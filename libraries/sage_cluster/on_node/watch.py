@@ -6,6 +6,7 @@ network; a beat that merely kept coming would not notice a cut towards the node.
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import select
@@ -25,6 +26,8 @@ WATCHED = ("raylet", "gcs", "dashboard")
 LOOK_SECONDS = 0.5
 ASK_SECONDS = 1.0
 STDIN = 0
+# What pidfd_open says of a number that is nobody's, or that of a thread: ENOENT, before Linux 6.9 EINVAL.
+NO_PROCESS = {errno.ESRCH, errno.ENOENT, errno.EINVAL}
 
 
 class Watch:
@@ -69,7 +72,9 @@ class Watch:
             if process.role in WATCHED and process.pid not in pids:
                 try:
                     descriptor = os.pidfd_open(process.pid)
-                except ProcessLookupError:
+                except OSError as error:
+                    if error.errno not in NO_PROCESS:
+                        raise
                     continue
                 if not is_alive(process):
                     os.close(descriptor)

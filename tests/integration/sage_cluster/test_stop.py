@@ -104,6 +104,7 @@ def test_a_stop_that_comes_to_its_turn_when_its_controller_is_gone_stops_nothing
 
 
 def test_workers_need_a_head(cluster_manager: ClusterManager) -> None:
+    assert cluster_manager.stop_cluster().success
     result = cluster_manager.scale_cluster("add", "worker-1")
     assert not result.success
     assert "the head does not run" in result.message

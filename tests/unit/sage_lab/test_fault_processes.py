@@ -3,10 +3,14 @@
 import os
 import signal
 import subprocess
+import threading
+from collections.abc import Iterator
 
 import pytest
 
+from sage_lab import host
 from sage_lab.faults.on_node import processes
+from sage_lab.undo import end_fault_watcher
 
 
 @pytest.mark.parametrize(
@@ -68,3 +72,21 @@ def test_ending_a_group_leaves_others() -> None:
     finally:
         leader.kill()
         leader.wait()
+
+
+@pytest.fixture
+def thread() -> Iterator[int]:
+    """The number of a thread: it once was a process's, and now it is no process's."""
+    end = threading.Event()
+    running = threading.Thread(target=end.wait)
+    running.start()
+    yield running.native_id or 0
+    end.set()
+    running.join()
+
+
+def test_a_thread_that_has_the_number_of_an_ended_process_is_not_taken_for_it(thread: int) -> None:
+    start = processes.start_time(thread)
+    assert host.open_process(thread) is None
+    assert not processes.send(thread, start, signal.SIGKILL)
+    assert not end_fault_watcher(f"{thread} {start} fault")

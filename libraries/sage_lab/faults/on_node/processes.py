@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import pwd
 import signal
@@ -12,6 +13,8 @@ from pathlib import Path
 USER = "sage"
 AGENTS = {"ray::DashboardAgent", "ray::RuntimeEnvAgent"}
 _GONE = (FileNotFoundError, ProcessLookupError)
+# What pidfd_open says of a number that is nobody's, or that of a thread: ENOENT, before Linux 6.9 EINVAL.
+NO_PROCESS = {errno.ESRCH, errno.ENOENT, errno.EINVAL}
 
 
 def arguments(pid: int) -> list[str]:
@@ -91,7 +94,9 @@ def send(pid: int, start: int, number: signal.Signals) -> bool:
     """Signal that very process; False when it has ended, whoever has its number now."""
     try:
         handle = os.pidfd_open(pid)
-    except ProcessLookupError:
+    except OSError as error:
+        if error.errno not in NO_PROCESS:
+            raise
         return False
     try:
         if start_time(pid) != start:
