@@ -14,14 +14,14 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
 from sage_cluster.on_node.deploy_environ import CURRENT, DEPLOY
-from sage_cluster.on_node.sessions import COOKIE
+from sage_cluster.on_node.sessions import session_processes
 
 MANIFEST = "manifest.json"
 POLL_SECONDS = 0.1
@@ -161,23 +161,26 @@ class Store:
         return found
 
     def is_outdated(self, release: str, temp_dir: str) -> bool:
-        """Whether the cluster of this ``temp_dir`` runs here and was not started with this release."""
+        """Whether the cluster of this ``temp_dir`` runs here and was not started with this release.
+
+        The raylet and the GCS tell: Ray's Python processes write their titles over what they were started with.
+        """
         site = str(self.releases.resolve() / release / "site")
-        return any(site not in path.split(":") for path in python_paths(temp_dir))
+        started = [one.environ for one in session_processes(temp_dir) if one.role in {"raylet", "gcs"}]
+        return any(site not in _python_path(environ).split(":") for environ in started)
 
 
-def python_paths(temp_dir: str = "") -> list[str]:
-    """The PYTHONPATH of each process that this user may look at, or only of the cluster of ``temp_dir``."""
+def python_paths() -> list[str]:
+    """The PYTHONPATH of each process that this user may look at."""
     paths = []
     for file in Path("/proc").glob("[0-9]*/environ"):
-        try:
-            words = file.read_bytes().split(b"\0")
-        except OSError:
-            continue
-        environ = dict(word.decode(errors="replace").split("=", 1) for word in words if b"=" in word)
-        if not temp_dir or environ.get(COOKIE) == temp_dir:
-            paths.append(environ.get("PYTHONPATH", ""))
+        with suppress(OSError):
+            paths.append(_python_path(file.read_text(errors="replace").split("\0")))
     return paths
+
+
+def _python_path(environ: Iterable[str]) -> str:
+    return next((word.removeprefix("PYTHONPATH=") for word in environ if word.startswith("PYTHONPATH=")), "")
 
 
 def file_digest(path: Path) -> str:

@@ -105,10 +105,11 @@ def test_a_release_in_use_is_kept_and_a_restart_is_asked_for(node: Node, package
     node.deploy(package("old"))
     environ = deployed_environ(str(node.home), {"PATH": "/bin"})
     assert environ["PATH"].endswith("/bin:/bin")
-    running = subprocess.Popen(["sleep", "60"], env={**environ, COOKIE: node.node.spec["temp_dir"]})
+    environ[COOKIE] = node.node.spec["temp_dir"]
+    running = subprocess.Popen(["raylet", "60"], executable="/bin/sleep", env=environ)
     try:
         deadline = time.monotonic() + 10
-        while environ["PYTHONPATH"] not in python_paths(node.node.spec["temp_dir"]):
+        while environ["PYTHONPATH"] not in python_paths():
             assert time.monotonic() < deadline
         answers = [node.deploy(package(word), keep=1) for word in ("new", "newer")]
         assert all(answer["restart_needed"] for answer in answers)
@@ -116,6 +117,16 @@ def test_a_release_in_use_is_kept_and_a_restart_is_asked_for(node: Node, package
     finally:
         running.kill()
         running.wait()
+
+
+def test_a_process_that_wrote_over_its_environment_asks_for_no_restart(node: Node, package: Make) -> None:
+    node.deploy(package("hello"))
+    environ = {COOKIE: node.node.spec["temp_dir"]}
+    with subprocess.Popen(["ray::DashboardAgent", "60"], executable="/bin/sleep", env=environ) as agent:
+        try:
+            assert node.deploy(package("hello"))["restart_needed"] is False
+        finally:
+            agent.kill()
 
 
 def test_one_deployment_at_a_time(node: Node) -> None:
