@@ -15,8 +15,9 @@ from benchmarks.simulation.nodes import simulated_nodes
 
 OPERATIONS = ("start", "status", "supervise")
 SIZES = (10, 100, 1000)
-FIGURES = ("cpu", "cpu_next", "watch_cores", "memory", "threads", "files")
-"""What must not grow faster than the nodes. Wall time is not among them: others who share the machine lengthen it."""
+FIGURES = ("cpu", "watch_cores", "memory", "threads", "files")
+"""What must not grow faster than the nodes. Wall time is not among them: others who share the machine lengthen it;
+nor ``cpu_next``: the 0.02 s of a status of ten open connections are less than what alike runs differ by."""
 NOT_LINEAR = ("supervise", "cpu")
 """Until the supervisor has seen all nodes it watches those that it has seen, while the others still log in."""
 TOLERANCE = 1.25
