@@ -15,6 +15,7 @@ from robot.libraries.DateTime import convert_time
 
 from sage_cluster import SageError
 from sage_lab import Lab, LabError
+from sage_lab.faults import Origin
 from SageLibrary.report.failures import evidence_name
 from SageLibrary.report.lanes import draw
 from SageLibrary.report.recorder import Files, Recorder
@@ -29,6 +30,12 @@ if TYPE_CHECKING:
 FILE_BYTES = 500_000
 COLLECT_SECONDS = 10.0
 STANDSTILL_SECONDS = 2.0
+LEFT_BY = {
+    Origin.TEST: "the test left behind",
+    Origin.LAB: "INFRA: a fault was healed, and the lab left behind",
+    Origin.UNKNOWN: "INCONCLUSIVE: it cannot be told who left behind",
+}
+"""How the message about what is left begins, the gravest first."""
 QUESTIONS = {
     "processes.txt": "ps -eo pid,ppid,user,stat,etimes,rss,args --forest | cut -c 1-300",
     "network.txt": "ip -brief address; ip route; ip -s link; ss -tanp; nft list ruleset",
@@ -118,12 +125,14 @@ class EvidenceListener:
         try:
             left = self._residue.end(lab)
         except LabError as error:
-            left, problem = [], f"INFRA: the nodes could not be looked at after the test: {error}"
+            problem = f"INFRA: the nodes could not be looked at after the test: {error}"
         else:
-            problem = f"what the test left behind was {left}, should be nothing"
-        if left or problem.startswith("INFRA"):
-            result.message = f"{result.message}\n\n{problem}" if result.failed else problem
-            result.status = "FAIL"
+            if not left:
+                return
+            origin = next(origin for origin in LEFT_BY if origin in {leak.origin for leak in left})
+            problem = f"{LEFT_BY[origin]}: {'; '.join(map(str, left))}"
+        result.message = f"{result.message}\n\n{problem}" if result.failed else problem
+        result.status = "FAIL"
 
     def _leave_bundle(self, lab: Lab, directory: Path, result: result.TestCase) -> None:
         collect(lab, directory)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from sage_lab import Lab, LabError
-from sage_lab.faults import Residue, active, compare, heal_all, snapshot
+from sage_lab.faults import Leak, Origin, Residue, active, compare, heal_all, snapshot
 
 SETTLE_SECONDS = 3.0  # a login that is just ending is not residue
 POLL_SECONDS = 0.2
@@ -30,11 +30,13 @@ class ResidueCheck:
         except LabError as error:
             self._before, self._unseen = None, error
 
-    def end(self, lab: Lab) -> list[str]:
-        """A line for each thing that the test left; faults that are still active are healed. Raises LabError."""
+    def end(self, lab: Lab) -> list[Leak]:
+        """Each thing that is left after the test; faults that are still active are healed. Raises LabError."""
         if self._unseen:
             raise self._unseen
-        left = [f"'{fault.kind.value}' on {', '.join(fault.targets)} was not healed" for fault in active(lab)]
+        left = [
+            Leak(", ".join(fault.targets), f"'{fault.kind.value}' was not healed", Origin.TEST) for fault in active(lab)
+        ]
         heal_all(lab)
         before, until = self._before, time.monotonic() + SETTLE_SECONDS
         while True:

@@ -28,12 +28,13 @@ if ! grep -qxF "$include" /etc/ssh/sshd_config 2>/dev/null; then
     printf '%s\n\n%s\n' "$include" "${rest:-Subsystem sftp internal-sftp}" >/etc/ssh/sshd_config
 fi
 
-# Did it take? A server without its host keys cannot be asked, so it gets one for the question.
+# Did it take? A server without its host keys cannot be asked, so it gets one for the question. Since OpenSSH 10.6 the answer
+# has capital letters.
 scratch="$(mktemp -d)"
 trap 'rm -rf -- "$scratch"' EXIT
 ssh-keygen -q -t ed25519 -N '' -f "$scratch/key"
 install -d -m 755 /run/sshd
 "$(command -v sshd || echo /usr/sbin/sshd)" -T -h "$scratch/key" >"$scratch/effective"
 for setting in 'passwordauthentication no' 'permitrootlogin no' 'usedns no' 'usepam no' 'maxsessions 200'; do
-    grep -qxF "$setting" "$scratch/effective" || { echo "sshd does not have: $setting" >&2; exit 1; }
+    grep -qixF "$setting" "$scratch/effective" || { echo "sshd does not have: $setting" >&2; exit 1; }
 done

@@ -17,6 +17,7 @@ from sage_cluster.on_node.sessions import COOKIE
 from sage_cluster.on_node.start import ray_start_command
 from sage_cluster.ray_node import worker_nodes
 from sage_lab import Completed
+from sage_lab.faults import cluster_processes
 from SageLibrary.keywords.component import Component
 from SageLibrary.node_name import NodeName
 from SageLibrary.waiting import wait_until
@@ -30,7 +31,6 @@ START_SECONDS = 60.0
 END = timedelta(seconds=5)
 PLAIN_START = "plain ray start"
 RAY_PROGRAMS = ("raylet", "gcs_server")
-PROCESS_TABLE = ["ps", "-e", "-o", "pid=,ppid=,user:32=,comm="]
 KILL_ALL = """
 spared=" $$ "
 up=$$
@@ -213,18 +213,7 @@ class NodeKeywords(Component):
 
     def _ray_processes(self, node: str) -> list[tuple[int, str]]:
         """Every process of the cluster's user but its SSH sessions and who asks: pid and program."""
-        done = self._run(node, PROCESS_TABLE)
-        if done.returncode or done.stderr:
-            raise AssertionError(f"INFRA: ps on {node} ended with status {done.returncode}: {done.stderr.strip()}")
-        rows = [line.split(None, 3) for line in done.stdout.splitlines()]
-        asking = {row[0] for row in rows if row[3] == "ps"}
-        while above := {row[1] for row in rows if row[0] in asking} - asking:
-            asking |= above  # a shell and sudo, where the cluster's user has to become root to ask
-        return [
-            (int(pid), program)
-            for pid, _, user, program in rows
-            if user == "sage" and pid not in asking and program != "sshd"
-        ]
+        return cluster_processes(self.stage.lab, node)
 
     def _run(self, node: str, argv: Sequence[str], user: str = "root", timeout: float = 30.0) -> Completed:
         done = self.stage.lab.run(node, argv, user=user, timeout=timeout)

@@ -11,13 +11,12 @@ from dataclasses import dataclass, field
 
 from sage_cluster import ClusterManager, NodeState
 from sage_lab import Lab
+from sage_lab.faults import cluster_processes
 from SageLibrary.stress.model import ClusterModel
 
 INTERVAL = "monitor.refresh_interval"
 HEAD = "head"
 ASK_SECONDS = 10.0
-PROCESSES = ["ps", "-u", "sage", "-o", "comm="]
-OF_THE_LOOK = {"sshd", "ps"}
 SERVERS = ("gcs_server", "raylet")
 
 
@@ -44,7 +43,7 @@ def observe(lab: Lab, cluster: ClusterManager, pool: Sequence[str], head_runs: b
     status = cluster.status_cluster()
     nodes = [HEAD, *pool]
     with ThreadPoolExecutor(max_workers=len(nodes)) as threads:
-        tables = list(threads.map(lambda node: lab.run(node, PROCESSES).stdout.split(), nodes))
+        tables = list(threads.map(lambda node: cluster_processes(lab, node), nodes))
     return Observed(
         configured=tuple(host for host, _ in cluster.config.get_workers_ssh_hosts()),
         interval=int(cluster.config.get(INTERVAL)),
@@ -52,10 +51,7 @@ def observe(lab: Lab, cluster: ClusterManager, pool: Sequence[str], head_runs: b
         strangers=status.strangers,
         warnings=status.warnings,
         alive=_alive(lab, cluster) if head_runs else frozenset(),
-        processes={
-            node: Counter(program for program in table if program not in OF_THE_LOOK)
-            for node, table in zip(nodes, tables, strict=True)
-        },
+        processes={node: Counter(program for _, program in table) for node, table in zip(nodes, tables, strict=True)},
     )
 
 

@@ -13,7 +13,8 @@ from sage_lab.faults.errors import (
 from sage_lab.faults.fault import Fault
 from sage_lab.faults.injection import LEASE, inject
 from sage_lab.faults.kinds import Family, FaultKind, Kind, Option
-from sage_lab.faults.residue import Residue, compare, snapshot
+from sage_lab.faults.node_agent import cluster_processes
+from sage_lab.faults.residue import Leak, Origin, Residue, compare, snapshot
 
 __all__ = [
     "LEASE",
@@ -26,11 +27,14 @@ __all__ = [
     "FaultOptionError",
     "FaultUnsupportedError",
     "Kind",
+    "Leak",
     "Option",
+    "Origin",
     "Residue",
     "UnknownFaultError",
     "active",
     "catalogue",
+    "cluster_processes",
     "compare",
     "find",
     "heal_all",

@@ -22,6 +22,7 @@ MODULES = (
     "lease",
     "exchange",
     "knocking",
+    "sshd",
     "process_faults",
     "network_faults",
     "ssh_faults",
@@ -68,6 +69,11 @@ def ask(lab: Lab, node: str, verb: str, order: dict[str, Any], *, timeout: float
         where=node,
         fix="see whether the node can start processes: 'sage-lab faults active' lists what is broken on purpose",
     )
+
+
+def cluster_processes(lab: Lab, node: str) -> list[tuple[int, str]]:
+    """Pid and program of each process of the cluster's user on a node, without SSH's own. Raises what `ask` does."""
+    return [(pid, program) for pid, program in ask(lab, node, "cluster-processes", {})["processes"]]
 
 
 @cache

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 from pathlib import Path
@@ -9,6 +10,8 @@ from typing import Any, cast
 
 import pytest
 
+from sage_lab.faults.errors import NodeRefusedError
+from sage_lab.faults.node_agent import ANSWER
 from sage_lab.model import Completed
 from SageLibrary.keywords import deployment
 from SageLibrary.keywords.deployment import DeploymentKeywords
@@ -24,25 +27,28 @@ class OneAnswer:
         self.lab = self
         self.results = lambda: results
         self.run = lambda *_, **__: ended
+        self.python = lambda _: "python3"
 
 
 def words(tmp_path: Path, status: int, stdout: str = "", stderr: str = "") -> NodeKeywords:
     return NodeKeywords(cast("Stage", OneAnswer(tmp_path, Completed(("ps",), status, stdout, stderr))))
 
 
-def test_a_process_table_that_cannot_be_read_is_no_clean_node(tmp_path: Path) -> None:
-    with pytest.raises(AssertionError, match="ps on head ended with status 126: no ps") as caught:
-        words(tmp_path, 126, stderr="no ps\n").node_should_run_ray_processes("head")
-    assert outcome_of("FAIL", str(caught.value)) is Outcome.INFRA
+def processes(*found: list[object]) -> str:
+    return f"{ANSWER}{json.dumps({'processes': found})}"
 
 
-def test_who_asks_and_who_is_logged_in_is_no_process_of_the_cluster(tmp_path: Path) -> None:
-    asking = "1 0 root init\n8 1 sage sshd\n12 8 sage sh\n13 12 root sudo\n14 13 root ps\n"
-    words(tmp_path, 0, asking).node_should_run_ray_processes("head")
-    words(tmp_path, 0, f"{asking}7 1 sage raylet\n").node_should_run_ray_processes("head", "raylet")
-    others = f"{asking}9 1 sage sh\n10 1 other raylet\n"
+def test_processes_that_cannot_be_read_are_no_clean_node(tmp_path: Path) -> None:
+    with pytest.raises(NodeRefusedError, match="ended with status 126 and no answer: no python") as caught:
+        words(tmp_path, 126, stderr="no python\n").node_should_run_ray_processes("head")
+    assert outcome_of("FAIL", f"{type(caught.value).__name__}: {caught.value}") is Outcome.INFRA
+
+
+def test_every_process_of_the_cluster_is_told(tmp_path: Path) -> None:
+    words(tmp_path, 0, processes()).node_should_run_ray_processes("head")
+    words(tmp_path, 0, processes([7, "raylet"])).node_should_run_ray_processes("head", "raylet")
     with pytest.raises(AssertionError, match=re.escape("Ray's processes on head were [(9, 'sh')], should be none")):
-        words(tmp_path, 0, others).node_should_have_stale_session_files("head")
+        words(tmp_path, 0, processes([9, "sh"])).node_should_have_stale_session_files("head")
 
 
 def test_wheels_that_do_not_come_in_time_are_the_lab_s_trouble(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from sage_lab.faults import Residue, compare
+from sage_lab.faults import Origin, Residue, compare
 
 NODE: dict[str, Any] = {
     "state": "running",
@@ -15,7 +15,7 @@ NODE: dict[str, Any] = {
     "queues": ["cluster0 noqueue"],
     "mounts": ["/", "/proc"],
     "stopped": [],
-    "strangers": {"1.5": "tini"},
+    "foreign": {"1.5": "tini"},
     "free": 2**30,
     "clock": [-0.1, 0.1],
     "files": {"/opt/conda": "ab"},
@@ -46,7 +46,7 @@ def test_nothing_changed_is_no_residue() -> None:
         ({"stopped": ["7 raylet"]}, "worker-1: stopped process left: 7 raylet"),
         ({"mounts": ["/", "/proc", "/tmp"]}, "worker-1: mount left: /tmp"),
         ({"mounts": ["/"]}, "worker-1: mount lost: /proc"),
-        ({"strangers": {"1.5": "tini", "1.9": "hog"}}, "worker-1: process left: hog"),
+        ({"foreign": {"1.5": "tini", "1.9": "hog"}}, "worker-1: process left: hog"),
         ({"free": 2**29}, "worker-1: 536870912 bytes of the disk are not free any more"),
         ({"files": {"/opt/conda": "missing"}}, "worker-1: /opt/conda is not as it was"),
         ({"leftovers": ["/run/x"]}, "worker-1: file of a fault left: /run/x"),
@@ -59,15 +59,34 @@ def test_nothing_changed_is_no_residue() -> None:
     ],
 )
 def test_each_leak_is_a_line(changes: dict[str, Any], line: str) -> None:
-    assert compare(BEFORE, after(**changes)) == [line]
+    assert [str(leak) for leak in compare(BEFORE, after(**changes))] == [line]
 
 
 def test_queues_that_came_and_went_are_two_lines() -> None:
-    assert compare(BEFORE, after(queues=["cluster0 tbf"])) == [
+    assert [str(leak) for leak in compare(BEFORE, after(queues=["cluster0 tbf"]))] == [
         "worker-1: queueing discipline left: cluster0 tbf",
         "worker-1: queueing discipline lost: cluster0 noqueue",
     ]
 
 
 def test_a_node_that_is_gone_is_told() -> None:
-    assert compare(BEFORE, Residue({"head": NODE})) == ["worker-1: the node is gone"]
+    assert [str(leak) for leak in compare(BEFORE, Residue({"head": NODE}))] == ["worker-1: the node is gone"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "origin"),
+    [
+        ({"free": 2**29}, Origin.TEST),
+        ({"state": "stopped"}, Origin.TEST),
+        ({"tables": ["mine", "sage_fault_x"]}, Origin.LAB),
+        ({"leftovers": ["/run/sage-lab-faults/x.json"]}, Origin.LAB),
+        ({"foreign": {"1.5": "tini", "1.9": 'python3 -I -S - inject {"effect": "cpu-hog"}'}}, Origin.LAB),
+        ({"clock": [10.1, 10.3]}, Origin.LAB),
+        ({"sshd": False}, Origin.LAB),
+        ({"tables": ["mine", "docker"]}, Origin.UNKNOWN),
+        ({"foreign": {"1.5": "tini", "1.9": "updatedb"}}, Origin.UNKNOWN),
+        ({"mounts": ["/"]}, Origin.UNKNOWN),
+    ],
+)
+def test_what_was_left_says_who_brought_it(changes: dict[str, Any], origin: Origin) -> None:
+    assert [leak.origin for leak in compare(BEFORE, after(**changes))] == [origin]

@@ -78,6 +78,7 @@ VERBS: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
     "exchange": exchange.answer,
     "knock": knocking.answer,
     "observe": observe.observe,
+    "cluster-processes": observe.cluster_processes,
     "try-netem": lambda _: {"refused": network_faults.try_netem()},
 }
 

@@ -6,14 +6,15 @@ import contextlib
 import hashlib
 import os
 import pwd
+import re
 import time
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from sage_lab.faults.on_node import lease, network_faults, processes
+from sage_lab.faults.on_node import lease, network_faults, processes, sshd
 from sage_lab.faults.on_node.environment_faults import STALE
 from sage_lab.faults.on_node.sockets import listeners
-from sage_lab.faults.on_node.ssh_faults import PORT
 
 WATCHED = (
     "/home/sage/.ssh/authorized_keys",
@@ -35,6 +36,7 @@ _PLACES = (
 )
 _RAYS_OWN = ("/tmp/ray", "/home/sage/.sage/logs")  # noqa: S108 - on the node
 _OURS = "sage-fault-"
+_STARTS_JOBS = {"cron", "crond", "atd"}
 
 
 def observe(_: dict[str, Any]) -> dict[str, Any]:
@@ -50,13 +52,13 @@ def observe(_: dict[str, Any]) -> dict[str, Any]:
         "queues": network_faults.all_queues(),
         "mounts": sorted(line.split()[4] for line in _lines("/proc/self/mountinfo")),
         "stopped": _stopped(),
-        "strangers": _strangers(),
+        "foreign": _foreign(),
         "free": disk.f_bavail * disk.f_frsize + sum(bytes_below(own, place) for own in _RAYS_OWN),
         "clock": time.time(),
         "files": {path: _digest(Path(path)) for path in WATCHED},
         "leftovers": _leftovers(),
         "process_limit": _process_limit(),
-        "sshd": bool(listeners(PORT)),
+        "sshd": bool(listeners(sshd.PORT)),
     }
 
 
@@ -72,17 +74,29 @@ def _stopped() -> list[str]:
     return sorted(found)
 
 
-def _strangers() -> dict[str, str]:
-    """Processes of others than the cluster's user, by pid and start time; this one and its parents left out."""
-    mine = pwd.getpwnam(processes.USER).pw_uid
-    own = {os.getpid(), os.getppid(), 0}
+def cluster_processes(_: dict[str, Any]) -> dict[str, Any]:
+    """``processes``: pid and program of each process of the cluster's user, without SSH's own and who asks."""
+    user = pwd.getpwnam(processes.USER).pw_uid
+    others = sshd.own_processes() | set(processes.ancestors(os.getpid()))
+    found = [
+        [pid, _line(f"/proc/{pid}/comm")]
+        for pid in processes.everyone()
+        if pid not in others and processes.owner(pid) == user and processes.state(pid, processes.start_time(pid))
+    ]
+    return {"processes": sorted(found)}
+
+
+def _foreign() -> dict[str, str]:
+    """Processes by pid and start time that are neither the cluster user's nor the system's own, nor this one."""
+    user = pwd.getpwnam(processes.USER).pw_uid
+    known = sshd.own_processes() | set(processes.ancestors(os.getpid()))
     found = {}
     for pid in processes.everyone():
-        start = processes.start_time(pid)
-        words = processes.arguments(pid)
-        # A login's own process is sshd's and comes and goes, and so do udev's workers and others of systemd.
-        ours = processes.owner(pid) == mine or pid in own or is_of_systemd(_lines(f"/proc/{pid}/cgroup"))
-        if not ours and processes.state(pid, start) and words != [""] and not words[0].startswith("sshd:"):
+        start, words = processes.start_time(pid), processes.arguments(pid)
+        kernels = words == [""]
+        if pid in known or kernels or processes.owner(pid) == user or not processes.state(pid, start):
+            continue
+        if not is_of_the_system(_lines(f"/proc/{pid}/cgroup"), map(processes.executable, processes.ancestors(pid))):
             found[f"{pid}.{start}"] = " ".join(words)[:80]
     return found
 
@@ -99,9 +113,15 @@ def bytes_below(directory: str, disk: str) -> int:
     return taken
 
 
-def is_of_systemd(control_groups: list[str]) -> bool:
-    """Whether a process with these lines in /proc/PID/cgroup runs in a service of systemd itself."""
-    return any("/system.slice/systemd-" in line for line in control_groups)
+def is_of_the_system(control_groups: Iterable[str], programs: Iterable[str]) -> bool:
+    """Whether a process comes and goes by the system's own doing, as systemd's, udev's or cron's do.
+
+    ``control_groups`` are the lines of its /proc/PID/cgroup, ``programs`` its own file and those of its ancestors.
+    SSH's service is no such one: what a session leaves runs in it where there is no PAM.
+    """
+    units = [re.split(r":/(?:system|init)\.s(?:lice|cope)/?", line)[1:] for line in control_groups]
+    by_systemd = any(unit and not re.match(r"(system-)?sshd?[.@]", unit[0]) for unit in units)
+    return by_systemd or any(program.rpartition("/")[2] in _STARTS_JOBS for program in programs)
 
 
 def _leftovers() -> list[str]:
@@ -124,6 +144,10 @@ def _digest(path: Path) -> str:
         return hashlib.sha256(path.read_bytes()).hexdigest()
     except FileNotFoundError:
         return "missing"
+
+
+def _line(path: str) -> str:
+    return next(iter(_lines(path)), "")
 
 
 def _lines(path: str) -> list[str]:

@@ -63,6 +63,25 @@ def owner(pid: int) -> int:
         return -1
 
 
+def executable(pid: int) -> str:
+    """The file that the process runs, also when it was replaced since; nothing when it has none or is gone.
+
+    Nothing also where the kernel does not let even root look, as at the first process of some virtual machines.
+    """
+    try:
+        return str(Path(f"/proc/{pid}/exe").readlink()).removesuffix(" (deleted)")
+    except (*_GONE, PermissionError):
+        return ""
+
+
+def ancestors(pid: int) -> Iterator[int]:
+    """The process itself, its parent and so on, up to the node's first process."""
+    while pid > 0:
+        yield pid
+        fields = _fields(pid)
+        pid = int(fields[1]) if fields else 0
+
+
 def find(role: str) -> list[list[int]]:
     """The cluster user's processes of a role (raylet, gcs, dashboard, worker), as ``[pid, start time]`` each."""
     uid = pwd.getpwnam(USER).pw_uid

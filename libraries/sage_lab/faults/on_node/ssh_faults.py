@@ -9,50 +9,15 @@ import socket
 import struct
 import subprocess
 import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
-from sage_lab.faults.on_node import lease, processes
-from sage_lab.faults.on_node.effect import CannotError, Effect
+from sage_lab.faults.on_node import lease, sshd
+from sage_lab.faults.on_node.effect import Effect
 from sage_lab.faults.on_node.sockets import listeners
 
-PORT = 22
-SSHD = "/usr/sbin/sshd"
 HOST_KEY = Path("/etc/ssh/ssh_host_ed25519_key")
 SETTINGS = Path("/etc/ssh/sshd_config.d")
-_DEADLINE = 5.0
-_POLL = 0.02
 _TAKE_AGAIN = 0.2
-
-
-def stop_sshd() -> None:
-    """Kill whoever listens for SSH now, and wait until they are gone; somebody else may take the port at once."""
-    killed = listeners(PORT)
-    for pid, start in killed:
-        processes.send(pid, start, signal.SIGKILL)
-    _wait(lambda: not any(processes.state(pid, start) for pid, start in killed), "the SSH server does not end")
-
-
-def start_sshd() -> None:
-    """Start OpenSSH unless it listens already, and wait until it does."""
-    if listeners(PORT):
-        return
-    Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)
-    done = subprocess.run([SSHD], capture_output=True, text=True, check=False, close_fds=True)
-    if done.returncode != 0:
-        raise CannotError(f"{SSHD} does not start: {done.stderr.strip()}")
-    _wait(lambda: bool(listeners(PORT)), "the SSH server does not listen")
-
-
-def reload_sshd() -> None:
-    """Let OpenSSH read its settings and host keys again; none that runs is started."""
-    running = listeners(PORT)
-    if not running:
-        start_sshd()
-        return
-    for pid, start in running:
-        processes.send(pid, start, signal.SIGHUP)
 
 
 class NoSshd(Effect):
@@ -60,15 +25,15 @@ class NoSshd(Effect):
 
     def begin(self) -> None:
         """Kill the listener."""
-        stop_sshd()
+        sshd.stop()
 
     def heal(self) -> None:
         """Start it again."""
-        start_sshd()
+        sshd.start()
 
     def effective(self) -> str:
         """Nobody listens."""
-        running = listeners(PORT)
+        running = listeners(sshd.PORT)
         return f"process {running[0][0]} listens for SSH" if running else ""
 
 
@@ -79,13 +44,13 @@ class StrangeSshd(Effect):
 
     def begin(self) -> None:
         """Kill the server; the holder waits for its port."""
-        stop_sshd()
+        sshd.stop()
 
     def hold(self) -> None:
         """Accept everybody, and treat them as the manner says."""
         channel = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
         channel.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        _wait(lambda: _bound(channel), "the SSH server's port does not become free", deadline=30.0)
+        sshd.wait(lambda: _bound(channel), "the SSH server's port does not become free", deadline=30.0)
         channel.listen(256)
         signal.signal(signal.SIGCHLD, signal.SIG_IGN)
         kept: list[socket.socket] = []
@@ -102,11 +67,11 @@ class StrangeSshd(Effect):
 
     def heal(self) -> None:
         """The holder is gone by now: start the server."""
-        start_sshd()
+        sshd.start()
 
     def effective(self) -> str:
         """The holder is among those who listen: a child of it may for a moment."""
-        held, running = lease.holder(self.fault), [pid for pid, _ in listeners(PORT)]
+        held, running = lease.holder(self.fault), [pid for pid, _ in listeners(sshd.PORT)]
         return "" if held and held[0] in running else f"{running or 'nobody'} listens for SSH"
 
     def _serve_late(self, channel: socket.socket, connection: socket.socket) -> None:
@@ -116,7 +81,7 @@ class StrangeSshd(Effect):
         os.setpgid(0, 0)  # whoever was let in stays when the fault ends
         os.dup2(connection.fileno(), 0)
         os.dup2(connection.fileno(), 1)
-        os.execv(SSHD, [SSHD, "-i"])  # noqa: S606 - that there is no shell is the point
+        os.execv(sshd.PROGRAM, [sshd.PROGRAM, "-i"])  # noqa: S606 - that there is no shell is the point
 
 
 class ChangedHostKey(Effect):
@@ -130,7 +95,7 @@ class ChangedHostKey(Effect):
                 path.unlink()
         made = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(HOST_KEY)]
         subprocess.run(made, check=True, capture_output=True, stdin=subprocess.DEVNULL)
-        reload_sshd()
+        sshd.reload()
 
     def heal(self) -> None:
         """Put the true key back."""
@@ -140,7 +105,7 @@ class ChangedHostKey(Effect):
                 self._aside(path).replace(path)
                 changed = True
         if changed:
-            reload_sshd()
+            sshd.reload()
 
     def _aside(self, path: Path) -> Path:
         return path.with_name(f"{path.name}.sage-fault-{self.fault}")
@@ -160,7 +125,7 @@ class FullSshd(Effect):
         """Leave one place, which the holder takes."""
         for path in self._settings:
             path.write_text("MaxStartups 1:100:1\n", encoding="utf-8")
-        reload_sshd()
+        sshd.reload()
 
     def hold(self) -> None:
         """Be connected without logging in; try again and again, since the server forgets who came before a reload."""
@@ -177,7 +142,7 @@ class FullSshd(Effect):
         for path in there:
             path.unlink()
         if there:
-            reload_sshd()
+            sshd.reload()
 
     def effective(self) -> str:
         """Somebody takes the places; whether newcomers are turned away is seen from outside."""
@@ -188,7 +153,7 @@ def _connected() -> socket.socket | None:
     """A connection that the SSH server greeted, and so counts; nothing when it turned us away."""
     connection = None
     try:
-        connection = socket.create_connection(("127.0.0.1", PORT), timeout=2)
+        connection = socket.create_connection(("127.0.0.1", sshd.PORT), timeout=2)
         if connection.recv(255).startswith(b"SSH-"):
             return connection
     except OSError:
@@ -204,15 +169,7 @@ def _key_files() -> list[Path]:
 
 def _bound(channel: socket.socket) -> bool:
     try:
-        channel.bind(("0.0.0.0", PORT))  # noqa: S104 - as the server itself did
+        channel.bind(("0.0.0.0", sshd.PORT))  # noqa: S104 - as the server itself did
     except OSError:
         return False
     return True
-
-
-def _wait(condition: Callable[[], Any], otherwise: str, deadline: float = _DEADLINE) -> None:
-    until = time.monotonic() + deadline
-    while not condition():
-        if time.monotonic() >= until:
-            raise CannotError(f"{otherwise} after {deadline:g} s")
-        time.sleep(_POLL)
