@@ -45,6 +45,13 @@ def test_a_dry_run_of_all_suites_passes_and_makes_no_lab(tmp_path: Path) -> None
     assert not (tmp_path / "labs").exists()
 
 
+def test_nobody_is_told_of_vagrant_who_does_not_use_it() -> None:
+    """python-vagrant warns at its import where there is no Vagrant."""
+    program = "import sys, sage_lab.cli, sage_lab.faults, SageLibrary; print('vagrant' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert (done.stdout, done.stderr) == ("False\n", "")
+
+
 @pytest.mark.parametrize("name", ["README.md", "Makefile", "pyproject.toml"])
 def test_the_door_is_there(name: str) -> None:
     assert (ROOT / name).is_file()

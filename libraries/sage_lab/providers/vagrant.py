@@ -8,7 +8,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import yaml
 
@@ -19,9 +19,11 @@ from sage_lab.model import CONTROLLER, Completed, LabNode, NodeHealth, nodes_of
 from sage_lab.progress import Report, step
 from sage_lab.providers import Ability, free_networks, libvirt, machine_health, sshd, write_protection
 from sage_lab.providers.hypervisor import Hypervisor
-from sage_lab.providers.vagrant_command import VagrantCommand
 from sage_lab.providers.vm_access import VmAccess
 from sage_lab.topology import Topology
+
+if TYPE_CHECKING:
+    from sage_lab.providers.vagrant_command import VagrantCommand
 
 Result = TypeVar("Result")
 LACKS: Mapping[Ability, str] = {
@@ -215,6 +217,9 @@ class VagrantProvider:
         return replace(node, control_address=control, cluster_address=f"{self._made['cluster']}.{node.number}")
 
     def _vagrant(self, key_file: Path) -> VagrantCommand:
+        # Where there is no Vagrant, python-vagrant warns when it is imported: that is for those who want Vagrant.
+        from sage_lab.providers.vagrant_command import VagrantCommand  # noqa: PLC0415
+
         settings = {
             "SAGE_LAB": self._lab,
             "SAGE_TOPOLOGY": str(self._directory / "topology.yaml"),
