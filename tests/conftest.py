@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import re
+import signal
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
+# Tests send it to themselves; begun in the background, by a script or cron, pytest would ignore it.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 GUIDE = Path(__file__).parents[1] / "docs/writing-tests.md"
 

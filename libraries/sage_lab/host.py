@@ -50,6 +50,20 @@ def find(program: str) -> str:
     return path
 
 
+def heeding_signals(argv: Sequence[str]) -> list[str]:
+    """The command with the usual answer to Ctrl-C, whatever this process has for it.
+
+    A process that a script or cron started in the background ignores SIGINT and SIGQUIT, and so would all that it
+    starts, as signal(7) has it.
+    """
+    return [find("env"), "--default-signal=INT,QUIT", "--", *argv]
+
+
+def dying_with_this_process(argv: Sequence[str]) -> list[str]:
+    """The command as one that is killed when the thread that starts it ends, however it ends."""
+    return heeding_signals([find("setpriv"), "--pdeathsig", "KILL", *argv])
+
+
 def try_run(
     argv: Sequence[str],
     *,
@@ -68,7 +82,7 @@ def try_run(
     keep the lock that another thread may hold for its work on the lab itself. Of the environment the command
     gets a fixed search path and language, and what ``environment`` adds.
     """
-    program = [find("setpriv"), "--pdeathsig", "KILL", find(argv[0]), *argv[1:]]
+    program = dying_with_this_process([find(argv[0]), *argv[1:]])
     with contextlib.ExitStack() as files:
         source = files.enter_context(tempfile.TemporaryFile())
         source.write((stdin or "").encode())

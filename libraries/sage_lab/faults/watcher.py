@@ -60,7 +60,7 @@ def _start(directory: Path, fault: str, seconds: float) -> None:
     with (directory / record.DIRECTORY / LOG).open("ab") as log:
         # Forked off, so that it is nobody's child who would have to wait for it.
         starter = subprocess.Popen(
-            [host.find("setsid"), "--fork", *argv],
+            host.heeding_signals([host.find("setsid"), "--fork", *argv]),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=log,

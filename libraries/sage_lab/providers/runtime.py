@@ -41,7 +41,7 @@ def spec(
     network: Path | None,
     topology: Topology,
     shared: Sequence[Path],
-    argv: Sequence[str] = ("/usr/bin/tini", "--", "/bin/sh", "-c", INIT),
+    argv: Sequence[str] = ("/usr/bin/env", "--default-signal", "--", "/usr/bin/tini", "--", "/bin/sh", "-c", INIT),
     environment: Sequence[str] = (),
     mounts: Sequence[dict[str, Any]] = (),
 ) -> dict[str, Any]:

@@ -6,6 +6,7 @@ it; it dies with this process; and it keeps the lab's lock, so that nobody sweep
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -21,7 +22,7 @@ from sage_lab import host, lock
 from sage_lab.errors import CommandTimeoutError, HostCommandError, MissingProgramError
 
 _KEPT_LINES = 40
-_END = 30.0
+_END = 15.0
 _INSTALL = "apt-get install vagrant vagrant-libvirt"
 _NOISE = ("[fog]", "[libvirt]", "from /")  # warnings of its libraries, and where in its own source an error arose
 
@@ -62,7 +63,7 @@ class VagrantCommand(vagrant.Vagrant):
         with self.log.open("a", encoding="utf-8") as log:
             log.write(f"$ {told}\n")
             process = subprocess.Popen(
-                [host.find("setpriv"), "--pdeathsig", "KILL", *command],
+                host.dying_with_this_process(command),
                 cwd=self.root,
                 env=self.env,
                 stdin=subprocess.DEVNULL,
@@ -115,10 +116,9 @@ def _said(last: Sequence[str]) -> str:
 
 def _end(process: subprocess.Popen[str]) -> None:
     """End the command and all that it started: first asked, so that it lets go of its machines, then killed."""
-    if process.poll() is None:
-        os.killpg(process.pid, signal.SIGINT)
-        try:
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL):
+        if process.poll() is not None:
+            return
+        os.killpg(process.pid, number)
+        with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(_END)
-        except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()

@@ -13,7 +13,7 @@ from replayed import replay
 
 from sage_lab import CommandTimeoutError
 from sage_lab.errors import HostCommandError, MissingProgramError
-from sage_lab.providers import vagrant
+from sage_lab.providers import vagrant, vagrant_command
 from sage_lab.providers.vagrant_command import VagrantCommand
 
 
@@ -74,6 +74,34 @@ def test_ctrl_c_ends_vagrant_and_is_passed_on(programs: Path, tmp_path: Path) ->
         talk.up_together(["head"], timeout=60)
     with pytest.raises(ProcessLookupError):
         os.kill(player.calls[0]["pid"], 0)
+
+
+def test_a_command_that_ignores_ctrl_c_is_ended_in_a_second_way(
+    programs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ended = tmp_path / "ended"
+    (programs / "vagrant").write_text(
+        f"#!/bin/bash\ntrap '' INT\ntrap 'echo terminated >{ended}; exit' TERM\necho '==> head: Waiting'\n"
+        "while true; do sleep 0.1; done\n"
+    )
+    (programs / "vagrant").chmod(0o755)
+    monkeypatch.setattr(vagrant_command, "_END", 0.5)
+    with pytest.raises(CommandTimeoutError, match="Waiting"):
+        command(tmp_path, timeout=1).up_together(["head"], timeout=1)
+    assert ended.read_text() == "terminated\n"
+
+
+def test_vagrant_begun_in_the_background_still_hears_ctrl_c(programs: Path, tmp_path: Path) -> None:
+    """Who is started in the background ignores SIGINT, and so do its children unless somebody sees to it."""
+    (programs / "vagrant").write_text("#!/bin/sh\ngrep SigIgn /proc/self/status\n")
+    (programs / "vagrant").chmod(0o755)
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        command(tmp_path).up_together(["head"], timeout=20)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    ignored = int((tmp_path / "vagrant.log").read_text().split("SigIgn:")[1].split()[0], 16)
+    assert not ignored & 1 << (signal.SIGINT - 1)
 
 
 def test_progress_is_told_line_by_line_while_it_happens(programs: Path, tmp_path: Path) -> None:
