@@ -10,6 +10,7 @@ from robotlibcore import DynamicCore
 
 from sage_cluster import NodeState
 from sage_cluster.node_health import Health
+from sage_lab import LabError
 from sage_lab.faults import FaultKind
 from SageLibrary.evidence import EvidenceListener
 from SageLibrary.keywords.cluster import ClusterKeywords
@@ -27,6 +28,7 @@ from SageLibrary.keywords.stress import StressKeywords
 from SageLibrary.live import LiveListener
 from SageLibrary.node_name import Host, NodeName
 from SageLibrary.places import PlacesListener
+from SageLibrary.report.verdict import raised_by_the_lab
 from SageLibrary.spare import need_spare
 from SageLibrary.stage import Stage
 from SageLibrary.target import Target
@@ -79,7 +81,15 @@ class SageLibrary(DynamicCore):  # type: ignore[misc]  # it has no type hints
         )
 
     def run_keyword(self, name: str, args: Sequence[Any], kwargs: Mapping[str, Any] | None = None) -> Any:  # noqa: ANN401
-        """Do what a word says, unless the lab has no such node to spare: then the test is skipped."""
+        """Do what a word says, unless the lab has no such node to spare: then the test is skipped.
+
+        An error of the lab that it did not foresee is the lab's all the same, and never the cluster's.
+        """
         if self.stage.has_lab:
             need_spare(self.stage.lab, [*args, *(kwargs or {}).values()])
-        return super().run_keyword(name, args, kwargs)
+        try:
+            return super().run_keyword(name, args, kwargs)
+        except (OSError, RuntimeError, ValueError, LookupError, TypeError) as error:
+            if isinstance(error, LabError) or not raised_by_the_lab(error):
+                raise
+            raise AssertionError(f"INFRA: {type(error).__name__}: {error}") from error

@@ -48,6 +48,12 @@ def enter(network: Path | None, hosts: Path, hidden: Path) -> None:
     Mounts below ``hidden`` are dropped from this process's view, so that it keeps no lab's disk alive.
     """
     need_root("entering the lab's network")
+    if not Path("/etc/hosts").exists():
+        raise LabError(
+            "a lab is seen with a hosts file of its own in the place of this machine's, which has none",
+            where="/etc/hosts",
+            fix="echo 127.0.0.1 localhost | sudo tee /etc/hosts",
+        )
     if network is not None and in_network(network):
         return
     host = _host_of_entered() or _open_namespaces("thread-self")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable
 from enum import StrEnum
+from traceback import walk_tb
 
 from sage_lab import LabError
 from sage_lab.faults import FaultNotEffectiveError
@@ -69,6 +70,12 @@ def outcome_of(status: str, message: str, tags: Collection[str] = ()) -> Outcome
     if Outcome.FAILED in found:
         return Outcome.FAILED
     return Outcome.INFRA if Outcome.INFRA in found else Outcome.INCONCLUSIVE
+
+
+def raised_by_the_lab(error: BaseException) -> bool:
+    """Whether the lab is the last of the two products in the traceback of an error that nobody foresaw."""
+    modules = [frame.f_globals.get("__name__", "").partition(".")[0] for frame, _ in walk_tb(error.__traceback__)]
+    return next((module for module in reversed(modules) if module in {"sage_lab", "sage_cluster"}), "") == "sage_lab"
 
 
 def _of_failure(text: str) -> Outcome:
