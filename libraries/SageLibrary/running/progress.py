@@ -52,7 +52,7 @@ class Progress(BaseConsole):  # type: ignore[misc]  # it has no type hints
         del result
         if self._remaining is None:
             self._remaining = Remaining(data.all_tests, _results())
-            self._say(Text(f"{data.test_count} tests, about {self._remaining.total} minutes", style="dim"))
+            self._say(Text(self._remaining.announced, style="dim"))
             if self._out.is_terminal and not self._out.is_dumb_terminal:
                 self._live = Live(
                     get_renderable=self._living_lines,

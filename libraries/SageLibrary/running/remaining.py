@@ -21,7 +21,7 @@ class Remaining:
             for test in tests
         }
         self._seconds = {name: one.seconds for name, one in expectations.items()}
-        self._sure = all(one.known for one in expectations.values())
+        self._guesses = sum(not one.known for one in expectations.values())
         self._tests = len(self._seconds)
         self._all = sum(self._seconds.values())
         self._began = time.monotonic()
@@ -29,9 +29,11 @@ class Remaining:
         self._test: tuple[float, float] | None = None
 
     @property
-    def total(self) -> str:
-        """Minutes and seconds of all tests together."""
-        return clock(self._all)
+    def announced(self) -> str:
+        """How many tests there are and how long they take, as far as earlier runs tell."""
+        if self._guesses == self._tests:
+            return f"{self._tests} tests; how long they take here is known after their first run"
+        return f"{self._tests} tests, about {clock(self._all)} minutes{self._doubt}"
 
     @property
     def elapsed(self) -> str:
@@ -59,6 +61,11 @@ class Remaining:
     def said(self) -> str:
         """All of it as a line."""
         failed = f", {self._failed} failed" if self._failed else ""
-        sure = "" if self._sure else " (a guess for tests that never ran here)"
+        if self._guesses == self._tests:
+            return f"{self._over} of {self._tests} tests over{failed}; {self.elapsed} so far"
         left = clock(self.seconds())
-        return f"{self._over} of {self._tests} tests over{failed}; {self.elapsed} so far, about {left} to go{sure}"
+        return f"{self._over} of {self._tests} tests over{failed}; {self.elapsed} so far, about {left} to go{self._doubt}"
+
+    @property
+    def _doubt(self) -> str:
+        return f" ({self._guesses} of them never ran here, a guess)" if self._guesses else ""

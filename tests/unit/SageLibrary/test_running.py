@@ -15,8 +15,10 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from robot import running
 
 from SageLibrary.running.cli import main
+from SageLibrary.running.remaining import Remaining
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 START_SECONDS = 60
@@ -26,7 +28,7 @@ def test_a_run_and_then_what_failed_in_it_again(sage_test: Run, fails_once: Path
     first = sage_test("run", "--outputdir", "here", str(fails_once))
     assert first.returncode == 1
     lines = first.stdout.splitlines()
-    assert lines[0] == "2 tests, about 1:20 minutes"
+    assert lines[0] == "2 tests; how long they take here is known after their first run"
     assert any(line.startswith("PASS ") and line.endswith(" Good") for line in lines)
     assert any(line.startswith("FAIL ") and line.endswith(" Late") for line in lines)
     assert "               the state was 'lost', should be 'running'" in lines
@@ -50,6 +52,23 @@ def test_a_test_that_passes_when_it_is_run_again_is_a_verdict_of_its_own(
     page = (tmp_path / "results" / "run.html").read_text()
     assert "Flaky: 1 passed, 1 flaky." in page
     assert not old.exists()
+
+
+@pytest.mark.parametrize(
+    ("known", "announced"),
+    [
+        ((), "2 tests; how long they take here is known after their first run"),
+        (("Good",), "2 tests, about 1:41 minutes (1 of them never ran here, a guess)"),
+        (("Good", "Late"), "2 tests, about 2:02 minutes"),
+    ],
+)
+def test_no_time_is_announced_that_nobody_measured(
+    fails_once: Path, tmp_path: Path, known: tuple[str, ...], announced: str
+) -> None:
+    recorded = [{"suite": "Once", "name": name, "seconds": 61.4, "outcome": "passed"} for name in known]
+    (tmp_path / "recordings.json").write_text(json.dumps({"results": recorded}))
+    tests = running.TestSuite.from_file_system(fails_once).all_tests
+    assert Remaining(tests, tmp_path).announced == announced
 
 
 @pytest.mark.parametrize(
