@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .PHONY: help lifecycle lifecycle-compose lifecycle-vm box quick plan parallel failure failure-slow deployment scaling stress reliability
-.PHONY: test trends lint unit bench docs clean
+.PHONY: test fresh trends lint unit bench docs clean
 
 help:           ## This list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */\t/' | expand -t 20
@@ -61,6 +61,10 @@ stress:         ## Many workers, OPERATIONS (100) at random from a SEED, eight c
 test:           ## Lint, types, unit and integration tests, acceptance suites, coverage
 	@provision/controller/install.sh dev
 	@provision/controller/test.sh
+
+fresh:          ## The two commands on bare roots of DISTRIBUTIONS (Debian, Ubuntu); COMMANDS=lifecycle is the quick form
+	@provision/controller/install.sh fresh
+	@COMMANDS="$(COMMANDS)" provision/controller/fresh.sh $(DISTRIBUTIONS)
 
 reliability:    ## The lifecycle and failure suites RUNS times (20): pass rate, flaky tests, times
 	@provision/controller/install.sh dev

@@ -12,7 +12,7 @@ name="$1"
 shift
 
 if [[ $EUID -ne 0 ]]; then
-    echo "The container lab needs root: run it as 'sudo make $name'." >&2
+    echo "The container lab needs root. Run: sudo make $name" >&2
     exit 1
 fi
 sweep() {

@@ -19,10 +19,10 @@ declare -A suite_of=(
 passed_on='^(https?_proxy|HTTPS?_PROXY|no_proxy|NO_PROXY|PIP_INDEX_URL|PIP_EXTRA_INDEX_URL|PIP_DEFAULT_TIMEOUT)='
 
 if [[ "${1:-}" == --inside ]]; then   # process 1 of the root's own namespaces
-    root="$2" home="$3"
+    root="$2" directory="$3"
     shift 3
     mount --bind "$root" "$root"
-    for directory in dev sys; do mount --rbind "/$directory" "$root/$directory"; done
+    for tree in dev sys; do mount --rbind "/$tree" "$root/$tree"; done
     mount -t proc proc "$root/proc"
     mount --bind "$cache/apt/${root##*/}" "$root/var/cache/apt/archives"
     mount --bind "$cache/pip" "$root/root/.cache/pip"
@@ -30,9 +30,10 @@ if [[ "${1:-}" == --inside ]]; then   # process 1 of the root's own namespaces
     cd "$root"
     pivot_root . .
     umount --lazy .
-    cd "$home"
+    cd "$directory"
+    umask 077
     # Not in its place: this process reaps what others leave behind.
-    env --ignore-environment --default-signal=INT,QUIT "${settings[@]}" HOME=/root USER=root LANG=C.UTF-8 TERM=dumb \
+    env --ignore-environment --default-signal=INT,QUIT "${settings[@]}" HOME=/root USER=root LANG=C TERM=dumb \
         PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin "$@"
     exit
 fi
@@ -42,7 +43,7 @@ for distribution in "$@"; do
     [[ -n "${suite_of[$distribution]:-}" ]] ||
         { echo "unknown distribution '$distribution'; there are: ${!suite_of[*]}" >&2; exit 2; }
 done
-[[ $EUID -eq 0 ]] || { echo "A root file system is made by root: run it as 'sudo make fresh'." >&2; exit 1; }
+[[ $EUID -eq 0 ]] || { echo "Only root can make a root file system. Run: sudo make fresh" >&2; exit 1; }
 mkdir -p "$cache/pip" "$roots" "$results"
 exec 9>"$roots.lock"
 flock --nonblock 9 || { echo "another 'make fresh' is at work on this machine: wait until it has ended" >&2; exit 1; }
@@ -77,7 +78,9 @@ end() {
 trap end EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM HUP
-clone=/root/sage-cluster-lab
+# What works in a directory with a space and a letter that is not ASCII, in no language and under a strict umask, works
+# elsewhere too.
+clone='/root/Ray clüster/sage-cluster-lab'
 for root in "$roots"/*; do [[ ! -e "$root" ]] || remove "$root"; done   # of a run that was killed
 
 make_root() {   # SUITE
@@ -90,7 +93,7 @@ make_root() {   # SUITE
     printf '127.0.0.1 localhost\n127.0.1.1 %s\n' "$(hostname)" >"$roots/$1/etc/hosts"   # an installer's part
     # A machine's own certificate authorities, as a company's proxy has one, are part of its way to packages.
     cp --recursive /usr/local/share/ca-certificates/. "$roots/$1/usr/local/share/ca-certificates/"
-    git clone --quiet "$checkout" "$roots/$1$clone"
+    (umask 077 && git clone --quiet "$checkout" "$roots/$1$clone")
     within "$roots/$1" / update-ca-certificates >/dev/null
 }
 row() { printf '| %-12s | %-6s | %-7s | %-9s | %-6s | %-14s | %-36s | %7s |\n' "$@" | tee -a "$results/table.md"; }

@@ -1,52 +1,55 @@
 #!/usr/bin/env bash
 # Install what the controller lacks: operating-system packages by apt, the Python environment in .venv.
-# usage: provision/controller/install.sh [dev|bench|stress|vm]
+# usage: provision/controller/install.sh [dev|bench|stress|vm|fresh]
 # dev: with what tests need; bench: with the benchmarks' peers too; stress: with what the stress suite needs; vm: with
-# Vagrant, libvirt and QEMU too
+# Vagrant, libvirt and QEMU too; fresh: only what makes bare roots, and no Python environment
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 extra="${1:-}"
 [[ "$extra" == vm ]] && vm=yes extra=""
 [[ "$extra" == bench ]] && extra="dev,bench"
+umask 022   # whatever the operator's is: on the nodes, another user runs the programs in .venv
 
 say() { printf '%6s s  %s\n' "$SECONDS" "$*"; }
+
+if [[ ! -w . ]]; then
+    echo "$PWD cannot be written, but .venv/ and results/ are made in it: clone the project to where you may write." >&2
+    exit 1
+fi
 
 declare -A package_of=(
     [runc]=runc [sshd]=openssh-server [ssh]=openssh-client [ip]=iproute2 [nft]=nftables [tini]=tini
     [nsenter]=util-linux [ping]=iputils-ping
 )
-[[ "$extra" == *bench ]] && package_of[rsync]=rsync
+[[ "$extra" != dev* ]] || package_of[sudo]=sudo
+[[ "$extra" != *bench ]] || package_of[rsync]=rsync
+[[ "$extra" != fresh ]] || package_of=([mmdebstrap]=mmdebstrap [git]=git [unshare]=util-linux)
+[[ -z "${vm:-}" ]] || package_of+=(
+    [vagrant]=vagrant [virsh]=libvirt-clients [libvirtd]=libvirt-daemon-system [qemu-img]=qemu-utils
+    [qemu-system-x86_64]=qemu-system-x86 [mmdebstrap]=mmdebstrap [dnsmasq]=dnsmasq-base
+)
 missing=()
 for program in "${!package_of[@]}"; do
     PATH="$PATH:/usr/sbin:/sbin" command -v "$program" >/dev/null || missing+=("${package_of[$program]}")
 done
-if [[ -n "${vm:-}" ]]; then
-    package_of=(
-        [vagrant]=vagrant [virsh]=libvirt-clients [libvirtd]=libvirt-daemon-system [qemu-img]=qemu-utils
-        [qemu-system-x86_64]=qemu-system-x86 [mmdebstrap]=mmdebstrap [dnsmasq]=dnsmasq-base
-    )
-    for program in "${!package_of[@]}"; do
-        PATH="$PATH:/usr/sbin:/sbin" command -v "$program" >/dev/null || missing+=("${package_of[$program]}")
-    done
-    vagrant plugin list 2>/dev/null | grep -q vagrant-libvirt || missing+=(vagrant-libvirt)
-fi
-python3 -c 'import ensurepip, venv' 2>/dev/null || missing+=(python3-venv)
+[[ -z "${vm:-}" ]] || vagrant plugin list 2>/dev/null | grep -q vagrant-libvirt || missing+=(vagrant-libvirt)
+[[ "$extra" == fresh ]] || python3 -c 'import ensurepip, venv' 2>/dev/null || missing+=(python3-venv)
 
 if ((${#missing[@]})); then
     as_root=()
-    if [[ $EUID -ne 0 ]]; then
-        if sudo -n true 2>/dev/null; then
-            as_root=(sudo)
-        else
-            echo "These packages are missing. Install them, then run make again:" >&2
-            echo "  sudo apt-get update && sudo apt-get install --no-install-recommends ${missing[*]}" >&2
-            exit 1
-        fi
+    [[ $EUID -eq 0 ]] || as_root=(sudo -n)
+    if [[ $EUID -eq 0 ]] || sudo -n true 2>/dev/null; then
+        say "installing ${missing[*]} with apt-get"
+        "${as_root[@]}" apt-get -qq update
+        "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -qq install --no-install-recommends "${missing[@]}" >/dev/null
+    else
+        echo "These packages are missing, and only root can install them:" >&2
+        echo "  sudo apt-get update && sudo apt-get install --no-install-recommends ${missing[*]}" >&2
+        # All others are the lab's; who manages a cluster needs the Python environment alone.
+        [[ " ${missing[*]} " != *" python3-venv "* ]] || exit 1
     fi
-    say "installing ${missing[*]} with apt-get"
-    "${as_root[@]}" apt-get -qq update
-    "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -qq install --no-install-recommends "${missing[@]}" >/dev/null
 fi
+[[ "$extra" != fresh ]] || exit 0
 
 wanted="$(sha256sum pyproject.toml | cut -d ' ' -f 1) ${extra:-run}"
 have="$(cat .venv/installed 2>/dev/null || true)"

@@ -7,7 +7,7 @@ cd "$(dirname "$0")/../.."
 . .venv/bin/activate
 
 if [[ $EUID -ne 0 ]]; then
-    echo "The container lab needs root: run it as 'sudo make test'." >&2
+    echo "The container lab needs root. Run: sudo make test" >&2
     exit 1
 fi
 beside=

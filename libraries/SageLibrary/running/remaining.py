@@ -63,8 +63,8 @@ class Remaining:
         failed = f", {self._failed} failed" if self._failed else ""
         if self._guesses == self._tests:
             return f"{self._over} of {self._tests} tests over{failed}; {self.elapsed} so far"
-        left = clock(self.seconds())
-        return f"{self._over} of {self._tests} tests over{failed}; {self.elapsed} so far, about {left} to go{self._doubt}"
+        left = f"about {clock(self.seconds())} to go{self._doubt}"
+        return f"{self._over} of {self._tests} tests over{failed}; {self.elapsed} so far, {left}"
 
     @property
     def _doubt(self) -> str:
