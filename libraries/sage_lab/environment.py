@@ -5,6 +5,8 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from sage_lab.errors import LabError
+
 _LONGEST_CHAIN = 40  # the kernel's own limit
 
 
@@ -12,8 +14,15 @@ def shared_directories() -> list[Path]:
     """The directories that a node needs to run this environment's programs, at the same paths.
 
     These are the environment, the interpreter it was made from, and every place that the interpreter's
-    symbolic links pass through. What the system brings itself (/usr) is not among them.
+    symbolic links pass through. What the system brings itself (/usr) is not among them. Raises LabError when Ray could
+    not run in them.
     """
+    if any(letter.isspace() for letter in sys.prefix):
+        raise LabError(
+            "Ray does not start from a directory whose path has a space, and the nodes run it from this one",
+            where=sys.prefix,
+            fix="clone the project to a path without spaces",
+        )
     wanted = [Path(sys.prefix), Path(sys.base_prefix)]
     wanted += [link.parent.parent for link in _links(Path(sys.executable))]
     shared: list[Path] = []

@@ -7,7 +7,6 @@
 # SAGE_LAB_TOPOLOGY, if set, is a file that says how many nodes there are, for `sage-lab up` and for the suites.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
-. .venv/bin/activate
 name="$1"
 shift
 
@@ -15,6 +14,7 @@ if [[ $EUID -ne 0 ]]; then
     echo "The container lab needs root. Run: sudo make $name" >&2
     exit 1
 fi
+. .venv/bin/activate
 sweep() {
     local status=$?
     case "${KEEP_LAB:-}" in

@@ -78,9 +78,8 @@ end() {
 trap end EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM HUP
-# What works in a directory with a space and a letter that is not ASCII, in no language and under a strict umask, works
-# elsewhere too.
-clone='/root/Ray clüster/sage-cluster-lab'
+# What works in a directory with a letter that is not ASCII, in no language and under a strict umask, works elsewhere too.
+clone=/root/Clüster/sage-cluster-lab
 for root in "$roots"/*; do [[ ! -e "$root" ]] || remove "$root"; done   # of a run that was killed
 
 make_root() {   # SUITE

@@ -4,12 +4,11 @@
 # alone: it fails the whole when it fails twice, and is named as flaky when it does not.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
-. .venv/bin/activate
-
 if [[ $EUID -ne 0 ]]; then
     echo "The container lab needs root. Run: sudo make test" >&2
     exit 1
 fi
+. .venv/bin/activate
 beside=
 end() {
     [[ -z "$beside" ]] || { kill "$beside" && wait "$beside"; } 2>/dev/null || true

@@ -50,6 +50,7 @@ def start(spec: dict[str, Any]) -> dict[str, Any]:
     raylet = _healthy_raylet(spec, running)
     if raylet:
         return {"already_running": True, "cleared": [], "command": [], **_identity(raylet)}
+    _check_place(environment)
     check_versions(spec, environment)
     keep = storage_environ(temp_dir, environment) if is_head and spec["gcs_storage"] else {}
     cleared = [f"{p.role} {p.pid}" for p in running]
@@ -92,6 +93,13 @@ def ray_start_command(spec: dict[str, Any], environment: RayEnvironment, address
         if spec[option] is not None:
             command.append(f"--{option.replace('_', '-')}={spec[option]}")
     return [*command, *spec["ray_args"]]
+
+
+def _check_place(environment: RayEnvironment) -> None:
+    """Ray's raylet starts its agents by a shell, in whose lines a path with a space falls apart (Ray 2.60)."""
+    place = os.path.realpath(environment.ray)
+    if any(letter.isspace() for letter in place):
+        raise StartError(f"Ray cannot start its own processes from '{place}', since the path has a space; move it")
 
 
 def _healthy_raylet(spec: dict[str, Any], running: list[Process]) -> Process | None:

@@ -101,6 +101,16 @@ def worker_spec(temp_dir: Path, ray: str, head_port: int, **more: object) -> dic
     return head_spec(temp_dir, ray, role="worker", name="worker-1", head_port=head_port, **more)
 
 
+def test_a_path_that_ray_cannot_bear_is_named_before_anything_is_done(tmp_path: Path, temp_dir: Path) -> None:
+    """Through a link too: Ray goes by where its files really are."""
+    fake_ray(tmp_path / "with space", "true")
+    link = tmp_path / "ray-command"
+    link.symlink_to(tmp_path / "with space/bin/ray")
+    with pytest.raises(StartError, match=r"from '.*/with space/bin/ray', since the path has a space; move it"):
+        start(head_spec(temp_dir, str(link)))
+    assert not temp_dir.exists()
+
+
 ENVIRONMENT = RayEnvironment("/opt/ray/bin/ray", "/opt/ray/bin/python", (), {})
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from sage_lab import Topology, environment
+from sage_lab import LabError, Topology, environment
 from sage_lab.providers import base_layer, runtime
 
 TEMPLATE: dict[str, Any] = {
@@ -124,3 +124,9 @@ def test_a_chain_of_links_is_followed_step_by_step(tmp_path: Path) -> None:
     (tmp_path / "middle").symlink_to("real")
     (tmp_path / "first").symlink_to(tmp_path / "middle")
     assert environment._links(tmp_path / "first") == [tmp_path / n for n in ("first", "middle", "real")]
+
+
+def test_an_environment_from_which_ray_does_not_start_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "prefix", "/home/someone/My Projects/lab/.venv")
+    with pytest.raises(LabError, match=r"path has a space.*\n?.*clone the project to a path without spaces"):
+        environment.shared_directories()
