@@ -34,14 +34,16 @@ class Supervision:
     def run(self) -> None:
         """Supervise in this process until a SIGTERM, SIGINT, or the end of the configuration.
 
-        Raises SageError when another process supervises this cluster.
+        Raises SageError when another process supervises this cluster, or the configuration is wrong.
         """
+        config_manager = ConfigManager(self._config_path)
+        config_manager.load()  # who takes the lock counts as supervising
         with self._lock_path.open("a+", encoding="utf-8") as lock:
             self._take(lock)
             lock.truncate(0)
             lock.write(str(os.getpid()))
             lock.flush()
-            supervisor = Supervisor(ConfigManager(self._config_path), self._publish)
+            supervisor = Supervisor(config_manager, self._publish)
             for number in (signal.SIGTERM, signal.SIGINT):
                 signal.signal(number, lambda *_: supervisor.stop())
             try:
@@ -96,11 +98,23 @@ class Supervision:
                 )
             time.sleep(POLL_SECONDS)
 
+    def pid(self) -> int:
+        """The supervisor's process; one that has only just begun is waited for. Raises SageError when there is none."""
+        deadline = time.monotonic() + ASKED_SECONDS
+        # A supervisor that was killed left its number: the next one writes its own over it.
+        while not (said := self._lock_path.read_text(encoding="utf-8")) or not Path(f"/proc/{said}").exists():
+            if time.monotonic() >= deadline:
+                raise SageError(
+                    "a process holds the supervisor's lock and does not say who it is", where=str(self._lock_path)
+                )
+            time.sleep(POLL_SECONDS)
+        return int(said)
+
     def end(self) -> bool:
         """End the supervisor, by force if it must be. False when none ran."""
         if not self.is_running():
             return False
-        pid = self._pid()
+        pid = self.pid()
         for number, seconds in ((signal.SIGTERM, STOP_SECONDS), (signal.SIGKILL, STOP_SECONDS)):
             os.kill(pid, number)
             deadline = time.monotonic() + seconds
@@ -129,24 +143,13 @@ class Supervision:
             except BlockingIOError as error:
                 if time.monotonic() >= deadline:
                     raise SageError(
-                        f"process {self._pid()} supervises this cluster already",
+                        f"process {self.pid()} supervises this cluster already",
                         where=str(self._config_path),
                         fix="leave it to that one, or stop the cluster first",
                     ) from error
                 time.sleep(POLL_SECONDS)
             else:
                 return
-
-    def _pid(self) -> int:
-        """The pid of the supervisor that holds the lock; one that has only just taken it is waited for."""
-        deadline = time.monotonic() + ASKED_SECONDS
-        while not (said := self._lock_path.read_text(encoding="utf-8")):
-            if time.monotonic() >= deadline:
-                raise SageError(
-                    "a process holds the supervisor's lock and does not say who it is", where=str(self._lock_path)
-                )
-            time.sleep(POLL_SECONDS)
-        return int(said)
 
     def _publish(self, states: dict[str, dict[str, Any]]) -> None:
         if not self._state_path.parent.is_dir():

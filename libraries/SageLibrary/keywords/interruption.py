@@ -154,7 +154,7 @@ class InterruptionKeywords(Component):
         """The process that supervises the cluster now, by its pid; it fails when there is none."""
         if not self.stage.supervision.is_running():
             raise AssertionError("the supervisor was gone, should run")
-        return int(self._events("supervisor started")[-1]["pid"])
+        return self.stage.supervision.pid()
 
     @keyword
     def kill_the_supervisor(self) -> None:

@@ -141,12 +141,12 @@ def test_a_fault_takes_effect_and_heals_without_residue(
     assert fault.heal() == 0.0
     left = compare(before, snapshot(lab))
     if kind.kind in RESTART:
-        left = [line for line in left if not line.startswith(RESTARTED)]
+        left = [line for line in left if not str(line).startswith(RESTARTED)]
     assert left == []
     told = [event["event"] for event in events.read(lab.directory) if event["fault"] == fault.id]
     assert told == ["inject", "effective", "heal", "healed"]
     if during is not None:
-        assert f"{NODE}: nftables table left: sage_fault_{fault.id}" in compare(before, during)
+        assert f"{NODE}: nftables table left: sage_fault_{fault.id}" in map(str, compare(before, during))
 
 
 def test_a_fault_without_its_target_is_inconclusive_and_leaves_nothing(lab: Lab) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from sage_lab import CommandTimeoutError, Completed, Lab, LabError, NodeStateError, Topology, host, namespaces
+from sage_lab.environment import shared_directories
 from sage_lab.topology import MIB
 
 pytestmark = pytest.mark.lab
@@ -134,7 +135,7 @@ def test_of_the_project_only_the_environment_is_there_and_it_is_read_only(lab: L
     assert lab.run("head", ["test", "-e", str(PROJECT / "libraries")]).returncode != 0
     assert lab.run("head", [sys.executable, "-c", "import yaml"], user="sage").returncode == 0
     assert lab.run("head", [sys.executable, "-c", "import sage_lab"], user="sage").returncode != 0
-    for directory in (sys.prefix, sys.base_prefix):
+    for directory in shared_directories():
         ended = lab.run("head", ["touch", f"{directory}/probe"])
         assert "Read-only file system" in ended.stderr
 

@@ -141,12 +141,12 @@ def test_a_process_that_is_no_supervisor_is_not_killed(words: InterruptionKeywor
     supervision.await_running(process)
     words.the_supervisor()
     stranger = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
-    entry = {"event": "supervisor started", "pid": stranger.pid, "monotonic": time.monotonic()}
-    with stage.operations.journal_path.open("a") as journal:
-        journal.write(json.dumps(entry) + "\n")
+    lock = stage.lab.config_path.with_name(f".{stage.lab.config_path.name}.supervisor")
+    lock.write_text(str(stranger.pid))
     with pytest.raises(AssertionError, match="should be this cluster's supervisor"):
         words.kill_the_supervisor()
     assert stranger.poll() is None
     stranger.communicate()
+    lock.write_text(str(process.pid))
     supervision.end()
     process.wait(5)

@@ -121,7 +121,8 @@ def test_progress_is_a_line_per_step_where_no_terminal_is(console: Console) -> N
     assert [line.partition(" s ")[2] for line in shown] == ["worker-1: starting", "worker-1: running"]
 
 
-def test_progress_on_a_terminal_shows_each_node_once_in_its_newest_phase() -> None:
+def test_progress_on_a_terminal_shows_each_node_once_in_its_newest_phase(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "xterm")
     file = io.StringIO()
     console = Console(file=file, force_terminal=True, width=80)
     with Progress(console) as progress:
