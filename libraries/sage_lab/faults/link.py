@@ -11,7 +11,7 @@ from typing import Any
 from sage_lab.faults import rules
 from sage_lab.faults.kinds import Family, FaultKind, Kind, Option, Options, Plan
 from sage_lab.faults.means import OnNode
-from sage_lab.faults.node_agent import ask
+from sage_lab.faults.node_agent import needs_of_kernel
 from sage_lab.faults.reach import CONTROLLER_NAME, Reach, reach
 from sage_lab.lab import Lab
 
@@ -37,15 +37,6 @@ class Shaped(OnNode):
             "queue": self.queue(options),
             "rules": self.text(fault, options),
         }
-
-
-def _has_netem(lab: Lab) -> str:
-    """Tried on the first node that runs."""
-    running = next((node.name for node in lab.status() if node.state == "running"), "")
-    if not running:
-        return "no node runs on which it could be tried"
-    refused = str(ask(lab, running, "try-netem", {})["refused"])
-    return f"this kernel has no sch_netem (tc says: {refused})" if refused else ""
 
 
 def _seen(lab: Lab, node: str, *, burst: int = 4) -> Reach:
@@ -141,7 +132,7 @@ KINDS = (
             Option("milliseconds", 100.0, "how late", least=5, most=10_000),
             Option("jitter", 0.0, "more or less of it, in milliseconds", least=0, most=10_000),
         ),
-        _has_netem,
+        needs_of_kernel("netem"),
     ),
     Kind(
         FaultKind.LOSSY,
@@ -154,6 +145,7 @@ KINDS = (
             text=lambda fault, options: rules.lossy(fault, float(options["percent"])),
         ),
         (_percent(10.0),),
+        needs_of_kernel("nftables"),
     ),
     Kind(
         FaultKind.CORRUPTING,
@@ -166,7 +158,7 @@ KINDS = (
             queue=lambda options: ["netem", "corrupt", f"{options['percent']:g}%"],
         ),
         (_percent(10.0),),
-        _has_netem,
+        needs_of_kernel("netem"),
     ),
     Kind(
         FaultKind.DUPLICATING,
@@ -179,7 +171,7 @@ KINDS = (
             queue=lambda options: ["netem", "duplicate", f"{options['percent']:g}%"],
         ),
         (_percent(10.0),),
-        _has_netem,
+        needs_of_kernel("netem"),
     ),
     Kind(
         FaultKind.REORDERING,
@@ -192,7 +184,7 @@ KINDS = (
             queue=lambda options: ["netem", "delay", "20ms", "reorder", f"{options['percent']:g}%"],
         ),
         (_percent(25.0),),
-        _has_netem,
+        needs_of_kernel("netem"),
     ),
     Kind(
         FaultKind.LIMITED_BANDWIDTH,
@@ -214,5 +206,6 @@ KINDS = (
             text=lambda fault, options: rules.limited_into(fault, int(options["kilobytes"])),
         ),
         (Option("kilobytes", 125, "in a second", least=8, most=4000),),
+        needs_of_kernel("nftables"),
     ),
 )

@@ -7,6 +7,7 @@ back as one line of JSON.
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -69,6 +70,21 @@ def ask(lab: Lab, node: str, verb: str, order: dict[str, Any], *, timeout: float
         where=node,
         fix="see whether the node can start processes: 'sage-lab faults active' lists what is broken on purpose",
     )
+
+
+def needs_of_kernel(what: str) -> Callable[[Lab], str]:
+    """A check whether the nodes' kernel has ``netem`` or ``nftables``, tried once on the first node that runs."""
+    tried: dict[str, str] = {}
+
+    def check(lab: Lab) -> str:
+        if lab.name not in tried:
+            running = next((node.name for node in lab.status() if node.state == "running"), "")
+            if not running:
+                return "no node runs on which it could be tried"
+            tried[lab.name] = str(ask(lab, running, "try-kernel", {"what": what})["refused"])
+        return f"this kernel has no {what} ({tried[lab.name]})" if tried[lab.name] else ""
+
+    return check
 
 
 def cluster_processes(lab: Lab, node: str) -> list[tuple[int, str]]:

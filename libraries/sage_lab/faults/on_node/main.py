@@ -79,7 +79,7 @@ VERBS: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
     "knock": knocking.answer,
     "observe": observe.observe,
     "cluster-processes": observe.cluster_processes,
-    "try-netem": lambda _: {"refused": network_faults.try_netem()},
+    "try-kernel": network_faults.try_kernel,
 }
 
 

@@ -9,6 +9,16 @@ from typing import Any
 from sage_lab.faults.on_node.effect import CannotError, Effect
 
 LINK = "cluster0"
+_TRIES = {
+    "netem": (
+        ["tc", "qdisc", "add", "dev", "lo", "root", "netem", "delay", "0ms"],
+        ["tc", "qdisc", "delete", "dev", "lo", "root"],
+    ),
+    "nftables": (
+        ["nft", "add", "table", "inet", "sage_fault_try"],
+        ["nft", "delete", "table", "inet", "sage_fault_try"],
+    ),
+}
 
 
 class Filtered(Effect):
@@ -86,18 +96,15 @@ def all_queues() -> list[str]:
     return sorted(f"{entry['dev']} {entry['kind']}" for entry in listed)
 
 
-def try_netem() -> str:
-    """Nothing when this kernel can delay packets, else what it says to a harmless try."""
-    tried = subprocess.run(
-        ["tc", "qdisc", "add", "dev", "lo", "root", "netem", "delay", "0ms"],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if tried.returncode == 0:
-        _tool(["tc", "qdisc", "delete", "dev", "lo", "root"])
-        return ""
-    return tried.stderr.strip() or f"tc ended with {tried.returncode}"
+def try_kernel(order: dict[str, Any]) -> dict[str, Any]:
+    """``refused``: what this kernel says to a harmless try of ``netem`` or ``nftables``; nothing when it can."""
+    add, delete = _TRIES[order["what"]]
+    try:
+        _tool(add)
+        _tool(delete)
+    except CannotError as error:
+        return {"refused": str(error)}
+    return {"refused": ""}
 
 
 def _tool(argv: list[str], text: str | None = None) -> str:
