@@ -3,7 +3,8 @@
 # Each root has mount and process namespaces of its own; kernel and network are this machine's. The last commit is cloned
 # into it. All that was made is removed, whatever happens; only downloaded packages are kept, for the next time.
 # usage: provision/controller/fresh.sh DISTRIBUTION...      debian-12, debian-13, debian-forky, ubuntu-24.04, ubuntu-26.04
-# COMMANDS (lifecycle test) are the targets of make that are run; MIRROR, if set, is where packages come from.
+# COMMANDS, if set, are what is run in each: lifecycle and test are the targets of make, user is 'make lifecycle' by one who
+# may not become root, guest (Debian forky only) is guest.sh. MIRROR, if set, is where packages come from.
 # Logs and the table are in results/fresh. It exits with 1 when a command failed, or a Debian root could not be made; a root
 # of another vendor whose archive cannot be reached is skipped.
 set -euo pipefail
@@ -33,7 +34,7 @@ if [[ "${1:-}" == --inside ]]; then   # process 1 of the root's own namespaces
     cd "$directory"
     umask 077
     # Not in its place: this process reaps what others leave behind.
-    env --ignore-environment --default-signal=INT,QUIT "${settings[@]}" HOME=/root USER=root LANG=C TERM=dumb \
+    env --ignore-environment "${settings[@]}" HOME=/root USER=root LANG=C TERM=dumb \
         PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin "$@"
     exit
 fi
@@ -50,8 +51,8 @@ flock --nonblock 9 || { echo "another 'make fresh' is at work on this machine: w
 
 inside=
 within() {   # ROOT DIRECTORY COMMAND...: run it there, in the background of this shell, so that a signal is heeded at once
-    unshare --mount --pid --fork --kill-child --propagation private -- "$checkout/provision/controller/fresh.sh" --inside "$@" \
-        9>&- </dev/null &
+    setpriv --pdeathsig KILL unshare --mount --pid --fork --kill-child --propagation private -- \
+        "$checkout/provision/controller/fresh.sh" --inside "$@" 9>&- </dev/null &
     inside=$!
     local status=0
     wait "$inside" || status=$?
@@ -95,14 +96,35 @@ make_root() {   # SUITE
     (umask 077 && git clone --quiet "$checkout" "$roots/$1$clone")
     within "$roots/$1" / update-ca-certificates >/dev/null
 }
-row() { printf '| %-12s | %-6s | %-7s | %-9s | %-6s | %-14s | %-36s | %7s |\n' "$@" | tee -a "$results/table.md"; }
-facts() {   # ROOT: its Python, OpenSSH, kernel and version of control groups
+# An ordinary user is told what to run, and can manage a cluster all the same.
+as_user='
+    useradd --create-home operator
+    git clone --quiet . /home/operator/sage-cluster-lab
+    chown --recursive operator: /home/operator
+    cd /home/operator/sage-cluster-lab
+    operator=(setpriv --reuid operator --regid operator --init-groups env HOME=/home/operator USER=operator)
+    ! said="$("${operator[@]}" make lifecycle 2>&1)"
+    tee /dev/stderr <<<"$said" | grep -qxF "The container lab needs root. Run: sudo make lifecycle"
+    "${operator[@]}" .venv/bin/sage-cluster config init
+    "${operator[@]}" .venv/bin/sage-cluster config get head.head_port
+'
+execute() {   # ROOT COMMAND
+    case "$2" in
+        guest) within "$1" "$clone" env FRESH=1 provision/controller/guest.sh ;;
+        user) within "$1" "$clone" bash -euxo pipefail -c "$as_user" ;;
+        *) within "$1" "$clone" make "$2" ;;
+    esac
+}
+facts() {   # ROOT LOG: Python, OpenSSH, kernel and version of cgroups, of the root or of the guest that the log tells of
     within "$1" / sh -c 'python3 -c "import platform; print(platform.python_version())"
-        ssh -V 2>&1 | sed -nE "s/^OpenSSH_([^, ]+).*/\1/p" | grep . || echo none
+        ssh -V 2>&1 | sed -nE "s/^OpenSSH_([^, ]+).*/\1/p" | grep . || echo none' >"$results/facts"
+    sed -nE 's/^kernel ([^ ]+); cgroup (v.)$/\1\n\2/p' "$2" | grep . >>"$results/facts" || {
         uname -r | cut -d - -f 1
-        if test -e /sys/fs/cgroup/cgroup.controllers; then echo v2; else echo v1; fi' >"$results/facts"
+        if [[ -e /sys/fs/cgroup/cgroup.controllers ]]; then echo v2; else echo v1; fi
+    } >>"$results/facts"
     cat "$results/facts"
 }
+row() { printf '| %-12s | %-6s | %-7s | %-7s | %-6s | %-9s | %-36s | %7s |\n' "$@" | tee -a "$results/table.md"; }
 
 failed=0
 rm -f "$results/table.md"
@@ -117,21 +139,23 @@ for distribution in "$@"; do
         else
             result="skipped: ${log##*/}"   # its archive or keyring is not to be had here
         fi
-        row "$distribution" - - - - "(its root)" "$result" -
+        row "$distribution" - - - - "(root)" "$result" -
         rm -rf --one-file-system -- "$root"
         continue
     fi
-    for command in ${COMMANDS:-lifecycle test}; do
+    commands="${COMMANDS:-lifecycle test user}"
+    [[ -n "${COMMANDS:-}" || "$distribution" != debian-forky ]] || commands+=" guest"
+    for command in $commands; do
         log="$results/$distribution.$command.log" began=$SECONDS status=0
-        within "$root" "$clone" make "$command" >"$log" 2>&1 || status=$?
+        execute "$root" "$command" >"$log" 2>&1 || status=$?
         took=$((SECONDS - began))
         result=passed
         if ((status)); then
             failed=1 result="FAILED ($status): ${log##*/}"
             cp --recursive "$root$clone/results" "$results/$distribution.$command"
         fi
-        mapfile -t facts < <(facts "$root")
-        row "$distribution" "${facts[@]}" "make $command" "$result" "$took"
+        mapfile -t facts < <(facts "$root" "$log")
+        row "$distribution" "${facts[@]}" "$command" "$result" "$took"
     done
     remove "$root"
 done

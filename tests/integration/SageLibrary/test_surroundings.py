@@ -28,7 +28,7 @@ SURROUNDINGS = {
         [],
         {
             "PATH": PATH,
-            "HOME": "/tmp/Zu Hause",
+            "HOME": "/tmp/Für Übungen",
             "LANG": "C",
             "http_proxy": "http://127.0.0.1:9",
             "HTTPS_PROXY": "http://127.0.0.1:9",

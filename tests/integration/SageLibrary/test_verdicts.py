@@ -1,4 +1,4 @@
-"""The four verdicts, each brought about on real nodes, and residue that fails the test which left it."""
+"""The four verdicts, each brought about on real nodes, and residue by who left it."""
 
 from __future__ import annotations
 
@@ -51,6 +51,8 @@ VERDICTS = {
     "Fails": ("failed", 1),
     "The Lab Broke": ("infra", 3),
     "The Fault Did Not Take Effect": ("inconclusive", 4),
+    "Leaves A Fault": ("failed", 1),
+    "Leaves A Table": ("inconclusive", 4),
 }
 
 

@@ -99,6 +99,13 @@ def fakes(lab: Lab) -> Iterator[None]:
     assert ended.returncode == 0, ended.stderr
 
 
+@pytest.fixture
+def packet_filter(lab: Lab) -> None:
+    """Skips a test on a kernel that cannot filter packets, as that of User Mode Linux."""
+    if reason := kind_of(FaultKind.ISOLATED).supported(lab):
+        pytest.skip(reason)
+
+
 def seen_without(lab: Lab, kind: Kind) -> str:
     """What the fault's probe sees instead of the effect when the fault was planned, and not injected."""
     plan = kind.means.prepare(lab, NODE, NOBODY, (NODE,), complete(kind, OPTIONS.get(kind.kind, {})))
@@ -114,11 +121,13 @@ def test_a_healthy_node_shows_no_effect(lab: Lab, kind: Kind, request: pytest.Fi
     assert seen_without(lab, kind), "the probe would call this fault effective though it was never injected"
 
 
+@pytest.mark.usefixtures("packet_filter")
 def test_a_silent_cut_is_not_taken_for_a_rejecting_one(lab: Lab) -> None:
     with inject(lab, FaultKind.ISOLATED, NODE):
         assert seen_without(lab, kind_of(FaultKind.REJECTING)) == "a knock at the node was not answered for 1 s"
 
 
+@pytest.mark.usefixtures("packet_filter")
 def test_a_link_that_loses_everything_is_lossy(lab: Lab) -> None:
     with inject(lab, FaultKind.LOSSY, NODE, percent=100):
         assert seen_without(lab, kind_of(FaultKind.ISOLATED)) == ""
@@ -158,6 +167,7 @@ def test_a_fault_without_its_target_is_inconclusive_and_leaves_nothing(lab: Lab)
     assert compare(before, snapshot(lab)) == []
 
 
+@pytest.mark.usefixtures("packet_filter")
 def test_a_target_that_is_gone_counts_as_healed(lab: Lab) -> None:
     fault = inject(lab, FaultKind.ISOLATED, NODE)
     lab.power_off(NODE)
@@ -168,12 +178,14 @@ def test_a_target_that_is_gone_counts_as_healed(lab: Lab) -> None:
     assert active(lab) == []
 
 
+@pytest.mark.usefixtures("packet_filter")
 def test_a_port_is_cut_on_several_nodes_at_once(lab: Lab) -> None:
     with inject(lab, FaultKind.PORT_CUT, "head", "worker-1", "worker-2") as fault:
         assert set(fault.acted) == {"head", "worker-1", "worker-2"}
     assert active(lab) == []
 
 
+@pytest.mark.usefixtures("packet_filter")
 def test_halves_leave_the_control_link_and_each_half_whole(lab: Lab) -> None:
     def connects(source: str, target: str) -> bool:
         line = f"timeout 1 bash -c 'read -r line </dev/tcp/{target}/22'"

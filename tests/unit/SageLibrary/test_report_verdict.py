@@ -7,9 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from sage_cluster.config_workers import parse_worker
+from sage_lab import Lab, kernel
+from SageLibrary import SageLibrary
 from SageLibrary.report import history
 from SageLibrary.report.recorder import Files, Recorder
-from SageLibrary.report.verdict import STATUS, Outcome, outcome_of, verdict_of
+from SageLibrary.report.verdict import STATUS, Outcome, outcome_of, raised_by_the_lab, verdict_of
 from SageLibrary.timeline import Timeline
 
 
@@ -108,3 +111,21 @@ def test_a_recorder_without_tests_writes_nothing(tmp_path: Path) -> None:
 def test_a_test_that_was_not_started_cannot_end() -> None:
     with pytest.raises(RuntimeError, match="call start_test first"):
         Recorder(Timeline()).end_test("One", "Robot", "PASS", "", None)
+
+
+def test_an_error_that_nobody_foresaw_is_that_of_whoever_raised_it_last() -> None:
+    with pytest.raises(OSError, match="/nowhere") as of_the_lab:
+        kernel.umount(Path("/nowhere"))
+    with pytest.raises(ValueError, match="port") as of_the_managers:
+        parse_worker("host:port")
+    assert raised_by_the_lab(of_the_lab.value)
+    assert not raised_by_the_lab(of_the_managers.value)
+    assert not raised_by_the_lab(ValueError())
+
+
+def test_such_an_error_of_the_lab_is_infra(monkeypatch: pytest.MonkeyPatch) -> None:
+    library = SageLibrary()
+    monkeypatch.setattr(Lab, "up", lambda *_, **__: kernel.umount(Path("/nowhere")))
+    with pytest.raises(AssertionError, match=r"^INFRA: \w+Error: .*/nowhere") as caught:
+        library.run_keyword("bring_the_lab_up", ["2"])
+    assert outcome_of("FAIL", str(caught.value)) is Outcome.INFRA

@@ -49,8 +49,8 @@ def test_pull_requests_get_lint_unit_tests_and_containers_and_nights_get_everyth
     assert {"pull_request", "schedule"} <= set(WORKFLOW[True])  # YAML reads the word "on" as true
     assert "if" not in JOBS["unit"]
     assert "pull_request" in JOBS["containers"]["if"]
-    assert all("schedule" in JOBS[name]["if"] for name in ("everything", "compose", "machines", "notify"))
-    assert set(JOBS["notify"]["needs"]) == {"unit", "everything", "compose", "machines"}
+    assert all("schedule" in JOBS[name]["if"] for name in ("everything", "fresh", "compose", "machines", "notify"))
+    assert set(JOBS["notify"]["needs"]) == {"unit", "everything", "fresh", "compose", "machines"}
 
 
 @pytest.mark.parametrize("name", LABS)
