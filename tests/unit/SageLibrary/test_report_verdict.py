@@ -127,5 +127,5 @@ def test_such_an_error_of_the_lab_is_infra(monkeypatch: pytest.MonkeyPatch) -> N
     library = SageLibrary()
     monkeypatch.setattr(Lab, "up", lambda *_, **__: kernel.umount(Path("/nowhere")))
     with pytest.raises(AssertionError, match=r"^INFRA: \w+Error: .*/nowhere") as caught:
-        library.run_keyword("bring_the_lab_up", ["2"])
+        library.run_keyword("bring_the_lab_up", [2])
     assert outcome_of("FAIL", str(caught.value)) is Outcome.INFRA
