@@ -17,6 +17,7 @@ from sage_cluster.membership import Membership
 from sage_cluster.model import ClusterStatus, OperationResult
 from sage_cluster.node_status import ask_all, strangers
 from sage_cluster.operations import Operations
+from sage_cluster.options import check_options
 from sage_cluster.progress import Report, log_progress
 from sage_cluster.ray_node import RayNodes
 from sage_cluster.ssh import SshPool
@@ -49,30 +50,33 @@ class ClusterManager:
         self.workers = WorkerManager(self.config, pool=self._pool, operations=self.operations, report=report)
         self.deployment = DeploymentManager(self.config, pool=self._pool, operations=self.operations, report=report)
 
-    def start_cluster(self, wait: float = 0.0) -> OperationResult:
+    def start_cluster(self, *, wait: float = 0.0) -> OperationResult:
         """Start what does not run yet: the head, then all workers at once, and the supervisor (see ``recovery``).
 
         Returns when Ray calls every node ALIVE; a worker that fails holds up no other and is named in the result.
         """
+        check_options(wait=wait)
         return self._operate("start cluster", wait, self._start)
 
-    def stop_cluster(self, force: bool = False, wait: float = 0.0) -> OperationResult:
+    def stop_cluster(self, *, force: bool = False, wait: float = 0.0) -> OperationResult:
         """Stop all workers at once, then the head, and prove that no process of theirs is left.
 
         A node that is not reached is a failure that names it. By ``force`` without asking first.
         The supervisor ends first, even in the middle of a repair: a person's word counts more.
         """
+        check_options(force=force, wait=wait)
         holder = self.operations.current()
         if holder is not None and holder["operation"].startswith("repair "):
             self.supervision.end()
         return self._operate("stop cluster", wait, lambda: self._stop(force))
 
-    def restart_cluster(self, wait: float = 0.0, *, rolling: bool = False) -> OperationResult:
+    def restart_cluster(self, *, wait: float = 0.0, rolling: bool = False) -> OperationResult:
         """Stop everything, then start everything: a new Ray session with the same members.
 
         If the head cannot be stopped, nothing is started. ``rolling``: the head and its session stay, the workers
         are drained and restarted one after another, at most one being away at a time, so that jobs go on.
         """
+        check_options(rolling=rolling, wait=wait)
         if rolling:
             return self.supervised(self.workers.restart_workers(wait=wait, rolling=True))
 
@@ -97,11 +101,11 @@ class ClusterManager:
             elapsed=time.monotonic() - began,
         )
 
-    def deploy_cluster(self, wait: float = 0.0) -> OperationResult:
+    def deploy_cluster(self, *, wait: float = 0.0) -> OperationResult:
         """Deploy the configured project (``deploy.project``) to the head and all workers at once."""
         return self.deployment.deploy(wait=wait)
 
-    def scale_cluster(self, action: str, address: str, wait: float = 0.0) -> OperationResult:
+    def scale_cluster(self, action: str, address: str, *, wait: float = 0.0) -> OperationResult:
         """Add or remove the worker "host:port" while the cluster runs. ``action``: "add" or "remove".
 
         Several are given as "host:port,host:port": they come or go at once, and each has its own result.
@@ -112,7 +116,8 @@ class ClusterManager:
         actions = {"add": self._add_worker, "remove": self.workers.remove_worker}
         if action not in actions:
             raise ValueError(f"scale_cluster: action was {action!r}, should be 'add' or 'remove'")
-        result = actions[action](address, wait)
+        check_options(wait=wait)
+        result = actions[action](address, wait=wait)
         return self.supervised(result) if self.supervision.died() else result
 
     def supervised(self, result: OperationResult) -> OperationResult:
@@ -176,9 +181,9 @@ class ClusterManager:
             warnings.append(f"no supervisor, though recovery is on{killed}: sage-cluster start begins one")
         return tuple(warnings)
 
-    def _add_worker(self, address: str, wait: float) -> OperationResult:
+    def _add_worker(self, address: str, *, wait: float = 0.0) -> OperationResult:
         if not self.config.load().deploy.project:
-            return self.workers.add_worker(address, wait)
+            return self.workers.add_worker(address, wait=wait)
         workers = parse_workers(address)
         with self.operations.exclusive(f"add worker {address}", wait):
             deployed = self.deployment.deploy_to(workers)
@@ -209,4 +214,4 @@ class ClusterManager:
 
     def _stop(self, force: bool) -> list[OperationResult]:
         self.supervision.end()
-        return [self.workers.stop_workers(force), self.head.stop(force)]
+        return [self.workers.stop_workers(force), self.head.stop(force=force)]

@@ -25,6 +25,7 @@ from sage_cluster.config_types import (
     Seconds,
     Switch,
     TempDir,
+    Unjudged,
     User,
 )
 from sage_cluster.config_workers import Host, Port, Worker, WorkerList, parse_worker, parse_workers
@@ -35,6 +36,10 @@ __all__ = ["Config", "HeadConfig", "SshConfig", "Worker", "WorkerConfig", "parse
 def _section(value: object) -> object:
     # "head:" with nothing below it is how people leave a section at its defaults.
     return {} if value is None else value
+
+
+def _anything(value: object) -> object:
+    return value if isinstance(value, dict) else {}
 
 
 class _Section(BaseModel):
@@ -191,34 +196,34 @@ class DeployConfig(_Section):
 class DaemonConfig(_Section):
     """SAGE's own daemon."""
 
-    host: Host = "localhost"
+    host: Unjudged = "localhost"
     """Where SAGE's daemon listens."""
-    port: Port = 19001
+    port: Unjudged = 19001
     """Its port."""
 
 
 class OutputConfig(_Section):
     """How SAGE prints."""
 
-    format: Line = "table"
+    format: Unjudged = "table"
     """How SAGE prints results."""
-    colors: Switch = True
+    colors: Unjudged = True
     """Whether SAGE prints in colours."""
 
 
 class MonitorConfig(_Section):
     """SAGE's monitor; seconds."""
 
-    refresh_interval: Seconds = 5
+    refresh_interval: Unjudged = 5
     """How often SAGE's monitor looks."""
 
 
 class JobManagerConfig(_Section):
     """SAGE's job manager; seconds."""
 
-    timeout: Seconds = 300
+    timeout: Unjudged = 300
     """How long SAGE's job manager waits."""
-    retry_attempts: Retries = 3
+    retry_attempts: Unjudged = 3
     """How often it tries again."""
 
 
@@ -232,10 +237,10 @@ class Config(_Section):
     cluster: Annotated[ClusterConfig, BeforeValidator(_section)] = ClusterConfig()
     recovery: Annotated[RecoveryConfig, BeforeValidator(_section)] = RecoveryConfig()
     deploy: Annotated[DeployConfig, BeforeValidator(_section)] = DeployConfig()
-    daemon: Annotated[DaemonConfig, BeforeValidator(_section)] = DaemonConfig()
-    output: Annotated[OutputConfig, BeforeValidator(_section)] = OutputConfig()
-    monitor: Annotated[MonitorConfig, BeforeValidator(_section)] = MonitorConfig()
-    jobmanager: Annotated[JobManagerConfig, BeforeValidator(_section)] = JobManagerConfig()
+    daemon: Annotated[DaemonConfig, BeforeValidator(_anything)] = DaemonConfig()
+    output: Annotated[OutputConfig, BeforeValidator(_anything)] = OutputConfig()
+    monitor: Annotated[MonitorConfig, BeforeValidator(_anything)] = MonitorConfig()
+    jobmanager: Annotated[JobManagerConfig, BeforeValidator(_anything)] = JobManagerConfig()
     workers_ssh_hosts: WorkerList = None
     """The workers, each where its SSH server listens. The name of a worker is its host."""
 

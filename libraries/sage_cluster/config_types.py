@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os.path
 import posixpath
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field
 
@@ -50,6 +50,7 @@ OptionalBytes = Annotated[
     int | None, Field(strict=True, ge=1, description="a whole number of bytes from 1, or nothing")
 ]
 Seconds = Annotated[float, Field(strict=True, gt=0, allow_inf_nan=False, description="a number of seconds above 0")]
+Unjudged = Annotated[Any, Field(description="anything: it is SAGE's own, kept and not judged")]
 Arguments = Annotated[
     tuple[Annotated[str, Field(description="text")], ...],
     Field(description="a list of texts, each one argument of ray start"),

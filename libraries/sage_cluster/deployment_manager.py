@@ -22,6 +22,7 @@ from sage_cluster.errors import NodeError, SageError
 from sage_cluster.model import NodeResult, OperationResult
 from sage_cluster.node_work import on_all
 from sage_cluster.operations import Operations
+from sage_cluster.options import check_options
 from sage_cluster.progress import Report, log_progress
 from sage_cluster.ray_node import RayNode, head_node, worker_node, worker_nodes
 from sage_cluster.ssh import SshPool, fan_out
@@ -62,8 +63,8 @@ class DeploymentManager:
 
     def deploy(
         self,
-        names: Sequence[str] | None = None,
         *,
+        names: Sequence[str] | None = None,
         project: Path | None = None,
         dry_run: bool = False,
         wait: float = 0.0,
@@ -74,25 +75,29 @@ class DeploymentManager:
         ``bytes_sent``, ``restart_needed`` and more; with ``dry_run`` what would be sent, and nothing is changed.
         Raises ClusterBusyError, ConfigError, NodeError for an unknown name.
         """
+        check_options(names=names, wait=wait, dry_run=dry_run)
         return self._deploy(self._chosen(names), project, dry_run, wait)
 
-    def deploy_to_worker(self, host: str, port: int = 22, wait: float = 0.0) -> bool:
+    def deploy_to_worker(self, host: str, port: int = 22, *, wait: float = 0.0) -> bool:
         """Deploy to one worker, configured or not. Why it was False stands in the journal."""
-        return self.deploy_to([make_worker(host, port)], wait).success
+        return self.deploy_to([make_worker(host, port)], wait=wait).success
 
-    def deploy_to(self, workers: Sequence[Worker], wait: float = 0.0) -> OperationResult:
+    def deploy_to(self, workers: Sequence[Worker], *, wait: float = 0.0) -> OperationResult:
         """Deploy to these workers at once, configured or not."""
+        check_options(wait=wait)
         config = self.config.load()
         return self._deploy([worker_node(config, worker) for worker in workers], None, False, wait)
 
-    def deploy_to_all_workers(self, wait: float = 0.0) -> tuple[int, int]:
+    def deploy_to_all_workers(self, *, wait: float = 0.0) -> tuple[int, int]:
         """Deploy to all workers at once: on how many it succeeded, and how many there are."""
+        check_options(wait=wait)
         workers = worker_nodes(self.config.load())
         result = self._deploy(workers, None, False, wait)
         return sum(node.success for node in result.nodes), len(workers)
 
-    def rollback(self, names: Sequence[str] | None = None, wait: float = 0.0) -> OperationResult:
+    def rollback(self, *, names: Sequence[str] | None = None, wait: float = 0.0) -> OperationResult:
         """Let all nodes, or the named ones, go back to the release before, if it still works there."""
+        check_options(names=names, wait=wait)
         timeout = self.config.load().deploy.timeout
 
         def work(nodes: Sequence[RayNode]) -> tuple[NodeResult, ...]:

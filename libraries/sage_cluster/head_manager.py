@@ -13,6 +13,7 @@ from sage_cluster.model import NodeStatus, OperationResult
 from sage_cluster.node_status import head_status, probe_or_error
 from sage_cluster.node_work import on_all, start_with_retry
 from sage_cluster.operations import Operations
+from sage_cluster.options import check_options
 from sage_cluster.progress import Report, log_progress
 from sage_cluster.ray_node import RayNode, RayNodes, head_node
 from sage_cluster.ssh import SshPool
@@ -38,7 +39,7 @@ class HeadManager:
         self._report = report
         self._membership = Membership(self._config.path)
 
-    def start(self, wait: float = 0.0, *, fence: bool = False, recover: bool = False) -> OperationResult:
+    def start(self, *, wait: float = 0.0, fence: bool = False, recover: bool = False) -> OperationResult:
         """Start the head unless it runs, with its dashboard, and return when Ray calls it ALIVE.
 
         With ``fence`` what runs there is ended first. A new head knows no worker; one that is to ``recover`` goes on
@@ -46,14 +47,17 @@ class HeadManager:
         ``wait``: seconds to wait for another operation to end.
         Raises ClusterBusyError, ConfigError.
         """
+        check_options(wait=wait, fence=fence, recover=recover)
         return self._operate("start head", wait, lambda: self._start(fence, recover), "starting", "running")
 
-    def stop(self, force: bool = False, wait: float = 0.0) -> OperationResult:
+    def stop(self, *, force: bool = False, wait: float = 0.0) -> OperationResult:
         """Stop the head and prove that none of its processes is left; by ``force`` without asking first."""
+        check_options(wait=wait, force=force)
         return self._operate("stop head", wait, lambda: self._stop(force), "stopping", "stopped")
 
-    def restart(self, wait: float = 0.0) -> OperationResult:
+    def restart(self, *, wait: float = 0.0) -> OperationResult:
         """Stop the head, then start it: a new session, which the workers have to join anew."""
+        check_options(wait=wait)
 
         def restart() -> dict[str, Any]:
             self._stop(force=False)

@@ -6,8 +6,7 @@ The work is done there by `sage_cluster.node_program`; the answer comes back as 
 from __future__ import annotations
 
 import json
-from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -168,23 +167,14 @@ def head_node(config: Config) -> RayNode:
     return RayNode(head.host, "head", Target(head.host, head.ssh_port), spec)
 
 
-def worker_node(config: Config, worker: Worker) -> RayNode:
-    """A worker, configured or not, with the settings for workers.
+def worker_node(config: Config, worker: Worker, *, beside: Sequence[Worker] = ()) -> RayNode:
+    """A worker, configured or not, with the settings for workers. ``beside``: those that are added together with it.
 
-    It is named by its host, with the port only where one host has several workers.
+    It is named by its host. Where a host has several workers, the one that was configured first is, and the others are
+    named by host and port: so nobody's name changes when another one is added.
     """
-    return _worker_node(config, worker, sum(1 for other in config.workers if other.host == worker.host))
-
-
-def worker_nodes(config: Config) -> list[RayNode]:
-    """All workers, in the order of the configuration."""
-    twins = Counter(worker.host for worker in config.workers)
-    return [_worker_node(config, worker, twins[worker.host]) for worker in config.workers]
-
-
-def _worker_node(config: Config, worker: Worker, twins: int) -> RayNode:
-    """A worker on whose host so many workers are configured."""
-    name = worker.host if twins < 2 else f"{worker.host}:{worker.port}"  # noqa: PLR2004
+    first = next((other for other in (*config.workers, *beside) if other.host == worker.host), worker)
+    name = worker.host if first.port == worker.port else f"{worker.host}:{worker.port}"
     settings, remote = config.worker, config.remote
     spec = {
         **_shared(config),
@@ -200,6 +190,11 @@ def _worker_node(config: Config, worker: Worker, twins: int) -> RayNode:
         "bind_host": settings.bind_host or "",
     }
     return RayNode(name, "worker", Target(worker.host, worker.port), spec)
+
+
+def worker_nodes(config: Config) -> list[RayNode]:
+    """All workers, in the order of the configuration."""
+    return [worker_node(config, worker) for worker in config.workers]
 
 
 def _shared(config: Config) -> dict[str, Any]:

@@ -89,16 +89,16 @@ class Repairer:
             for fence in (False, True):
                 names = [name for name, how in due.items() if (how is Repair.FENCE) is fence]
                 if names:
-                    results.append(self._workers.start_workers(names, fence=fence))
+                    results.append(self._workers.start_workers(names=names, fence=fence))
         return self._record(due, results, time.monotonic() - began)
 
     def _rejoin(self, workers: list[str]) -> OperationResult:
         """Bring the workers to the new head: those whose raylets do not find it by themselves are started again."""
-        result = self._workers.start_workers(workers)
+        result = self._workers.start_workers(names=workers)
         late = [node.name for node in result.failed if node.details.get("already_running")]
         if not late:
             return result
-        fenced = self._workers.start_workers(late, fence=True)
+        fenced = self._workers.start_workers(names=late, fence=True)
         in_time = tuple(node for node in result.nodes if node.name not in late)
         return replace(result, nodes=(*in_time, *fenced.nodes), error=result.error or fenced.error)
 

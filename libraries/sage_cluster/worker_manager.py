@@ -13,6 +13,7 @@ from sage_cluster.model import NodeResult, NodeStatus, OperationResult
 from sage_cluster.node_status import ask_all
 from sage_cluster.node_work import on_all
 from sage_cluster.operations import Operations
+from sage_cluster.options import check_options
 from sage_cluster.progress import Report, log_progress
 from sage_cluster.ray_node import RayNode, RayNodes, worker_node, worker_nodes
 from sage_cluster.rolling_restart import WAITING, RollingRestart
@@ -46,7 +47,7 @@ class WorkerManager:
         return [node.name for node in worker_nodes(self._config.load())]
 
     def start_workers(
-        self, names: Sequence[str] | None = None, wait: float = 0.0, *, fence: bool = False
+        self, *, names: Sequence[str] | None = None, wait: float = 0.0, fence: bool = False
     ) -> OperationResult:
         """Start all workers, or the named ones, at once; those that run stay as they are.
 
@@ -55,19 +56,21 @@ class WorkerManager:
         ``wait``: seconds to wait for another operation to end.
         Raises ClusterBusyError, ConfigError, NodeError for an unknown name.
         """
+        check_options(names=names, wait=wait, fence=fence)
         return self._operate("start workers", names, wait, lambda nodes: self._start(nodes, fence))
 
     def stop_workers(
-        self, force: bool = False, names: Sequence[str] | None = None, wait: float = 0.0
+        self, force: bool = False, *, names: Sequence[str] | None = None, wait: float = 0.0
     ) -> OperationResult:
         """Stop all workers, or the named ones, at once; a node that is not reached is a failure, not a success.
 
         By ``force`` without asking first. A node is stopped when no process of its session is left.
         """
+        check_options(names=names, wait=wait, force=force)
         return self._operate("stop workers", names, wait, lambda nodes: self._stop(nodes, force))
 
     def restart_workers(
-        self, names: Sequence[str] | None = None, wait: float = 0.0, *, rolling: bool = False
+        self, *, names: Sequence[str] | None = None, wait: float = 0.0, rolling: bool = False
     ) -> OperationResult:
         """Stop, then start all workers, or the named ones; a worker that could not be stopped is not started.
 
@@ -86,20 +89,23 @@ class WorkerManager:
             by_name = {**stopped, **{result.name: result for result in started}}
             return tuple(by_name[node.name] for node in nodes)
 
+        check_options(names=names, wait=wait, rolling=rolling)
         return self._operate("restart workers", names, wait, roll if rolling else restart)
 
     def status_workers(self) -> list[NodeStatus]:
         """Every worker's status, from its own view and Ray's; all nodes are asked at once."""
         return list(ask_all(self._nodes, self._config.load())[1])
 
-    def add_worker(self, address: str, wait: float = 0.0) -> OperationResult:
+    def add_worker(self, address: str, *, wait: float = 0.0) -> OperationResult:
         """Start a worker given as "host:port" and put it into the configuration once it has joined.
 
         Several, "host:port,host:port", are started at once, and each is put there that joined.
         Being configured already is no error, nor is running already.
         """
+        check_options(wait=wait)
         config = self._config.load()
-        nodes = [worker_node(config, worker) for worker in parse_workers(address)]
+        added = parse_workers(address)
+        nodes = [worker_node(config, worker, beside=added) for worker in added]
 
         def add(nodes: Sequence[RayNode]) -> tuple[NodeResult, ...]:
             results = self._steps.start(nodes)
@@ -111,13 +117,14 @@ class WorkerManager:
 
         return self._run(_doing("add", nodes), nodes, wait, add)
 
-    def remove_worker(self, address: str, wait: float = 0.0) -> OperationResult:
+    def remove_worker(self, address: str, *, wait: float = 0.0) -> OperationResult:
         """Drain a worker given as "host:port", stop it, and take it out of the configuration once it has left.
 
         Several, "host:port,host:port", leave at once, each for itself. Running work has ``cluster.drain_timeout``
         seconds to end. A node that does not answer is removed only when Ray does not count on it either.
         Raises ClusterBusyError, ConfigError.
         """
+        check_options(wait=wait)
         config = self._config.load()
         nodes = [worker_node(config, worker) for worker in parse_workers(address)]
         configured = {node.target for node in worker_nodes(config)}

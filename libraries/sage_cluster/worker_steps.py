@@ -39,7 +39,6 @@ class WorkerSteps:
         head_raylet = view["raylet"]
         if head_raylet is None:
             raise NodeError("the head does not run", where=head.name, fix="start it: sage-cluster head start")
-        deadline = time.monotonic() + config.cluster.start_timeout
 
         def start(node: RayNode) -> dict[str, Any]:
             return start_with_retry(
@@ -48,7 +47,7 @@ class WorkerSteps:
                 session=head_raylet["session"],
                 fence=fence,
                 head_versions=view.get("versions"),
-                deadline=deadline,
+                deadline=time.monotonic() + config.cluster.start_timeout,  # this node's own, from when its turn came
                 report=self._report,
                 record=self._operations.record,
             )

@@ -26,6 +26,7 @@ BUILT_IN = {
     "KeyError": "There is nothing of this name.",
     "OSError": "A peer does not answer as it should.",
     "RuntimeError": "A keyword was called out of order.",
+    "TypeError": "An option of a call has the wrong type.",
     "SkipExecution": "The test is skipped: this lab cannot do what it needs.",
     "UsageError": "The command line is wrong.",
     "ValueError": "A value is wrong. In a configuration file, the error around it names the line and the key.",

@@ -25,7 +25,7 @@ class ClusterKeywords(Component):
     @keyword
     def stop_the_cluster(self, force: bool = False) -> OperationResult:
         """Stop all workers, then the head; with ``force`` without asking first."""
-        return self._keep(self.stage.cluster.stop_cluster(force))
+        return self._keep(self.stage.cluster.stop_cluster(force=force))
 
     @keyword
     def restart_the_cluster(self, rolling: bool = False) -> OperationResult:
@@ -55,7 +55,7 @@ class ClusterKeywords(Component):
     @keyword
     def start_workers(self, *names: NodeName) -> OperationResult:
         """Start the named workers, or all."""
-        return self._keep(self.stage.cluster.workers.start_workers(names or None))
+        return self._keep(self.stage.cluster.workers.start_workers(names=names or None))
 
     @keyword
     def stop_workers(self, *names: NodeName) -> OperationResult:
@@ -84,7 +84,7 @@ class ClusterKeywords(Component):
     @keyword
     def restart_workers(self, *names: NodeName) -> OperationResult:
         """Restart the named workers, or all."""
-        return self._keep(self.stage.cluster.workers.restart_workers(names or None))
+        return self._keep(self.stage.cluster.workers.restart_workers(names=names or None))
 
     def _keep(self, result: OperationResult) -> OperationResult:
         self.stage.last_result = result

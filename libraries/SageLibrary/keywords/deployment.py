@@ -100,7 +100,7 @@ class DeploymentKeywords(Component):
     @keyword
     def deploy_the_project(self, *nodes: NodeName) -> OperationResult:
         """Deploy to all nodes, or to these. `The Operation Should Succeed` and its neighbours judge it."""
-        return self._keep(self.stage.deployment.deploy(nodes or None))
+        return self._keep(self.stage.deployment.deploy(names=nodes or None))
 
     @keyword
     def plan_the_deployment(self) -> OperationResult:
@@ -110,7 +110,7 @@ class DeploymentKeywords(Component):
     @keyword
     def roll_the_deployment_back(self, *nodes: NodeName) -> OperationResult:
         """Let all nodes, or these, go back to the release before."""
-        return self._keep(self.stage.deployment.rollback(nodes or None))
+        return self._keep(self.stage.deployment.rollback(names=nodes or None))
 
     @keyword
     def deployment_should_have_sent(self, *paths: str) -> None:

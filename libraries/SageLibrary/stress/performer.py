@@ -32,11 +32,11 @@ def _do(cluster: ClusterManager, operation: Operation, wait: float) -> Operation
     worker = operation.worker
     match operation.deed:
         case Deed.START_ALL:
-            return cluster.start_cluster(wait)
+            return cluster.start_cluster(wait=wait)
         case Deed.STOP_ALL:
             return cluster.stop_cluster(wait=wait)
         case Deed.RESTART_ALL:
-            return cluster.restart_cluster(wait)
+            return cluster.restart_cluster(wait=wait)
         case Deed.STATUS:
             cluster.status_cluster()
             return True
@@ -48,12 +48,12 @@ def _do(cluster: ClusterManager, operation: Operation, wait: float) -> Operation
         case Deed.KILL:
             return bool(cluster.workers.simulate_failure(worker))
         case Deed.ADD:
-            return cluster.scale_cluster("add", worker, wait)
+            return cluster.scale_cluster("add", worker, wait=wait)
         case Deed.REMOVE:
-            return cluster.scale_cluster("remove", worker, wait)
+            return cluster.scale_cluster("remove", worker, wait=wait)
         case Deed.START:
-            return cluster.workers.start_workers([worker], wait)
+            return cluster.workers.start_workers(names=[worker], wait=wait)
         case Deed.STOP:
             return cluster.workers.stop_workers(names=[worker], wait=wait)
         case Deed.RESTART:
-            return cluster.workers.restart_workers([worker], wait)
+            return cluster.workers.restart_workers(names=[worker], wait=wait)

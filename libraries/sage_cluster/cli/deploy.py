@@ -42,9 +42,11 @@ def deploy(call: Call, project: Path | None, dry_run: bool, rollback: bool, node
         manager = call.manager(progress)
         try:
             if rollback:
-                result = manager.deployment.rollback(nodes or None, call.wait)
+                result = manager.deployment.rollback(names=nodes or None, wait=call.wait)
             else:
-                result = manager.deployment.deploy(nodes or None, project=project, dry_run=dry_run, wait=call.wait)
+                result = manager.deployment.deploy(
+                    names=nodes or None, project=project, dry_run=dry_run, wait=call.wait
+                )
         finally:
             manager.close()
     if call.as_json:

@@ -48,7 +48,7 @@ def main(ctx: click.Context, config: Path | None, as_json: bool, wait: float) ->
 @click.pass_obj
 def start(call: Call) -> None:
     """Start what does not run yet: the head, then all workers at once."""
-    operate(call, lambda manager: manager.start_cluster(call.wait))
+    operate(call, lambda manager: manager.start_cluster(wait=call.wait))
 
 
 @main.command()
@@ -56,7 +56,7 @@ def start(call: Call) -> None:
 @click.pass_obj
 def stop(call: Call, force: bool) -> None:
     """Stop all workers, then the head, and prove that nothing is left."""
-    operate(call, lambda manager: manager.stop_cluster(force, call.wait))
+    operate(call, lambda manager: manager.stop_cluster(force=force, wait=call.wait))
 
 
 @main.command()
@@ -64,7 +64,7 @@ def stop(call: Call, force: bool) -> None:
 @click.pass_obj
 def restart(call: Call, rolling: bool) -> None:
     """Stop everything, then start everything."""
-    operate(call, lambda manager: manager.restart_cluster(call.wait, rolling=rolling))
+    operate(call, lambda manager: manager.restart_cluster(wait=call.wait, rolling=rolling))
 
 
 @main.command()
@@ -96,7 +96,7 @@ def scale(call: Call, action: str, addresses: tuple[str, ...]) -> None:
       sage-cluster scale add node8 node9 node10
       sage-cluster scale remove node7:2222
     """
-    operate(call, lambda manager: manager.scale_cluster(action, ",".join(addresses), call.wait))
+    operate(call, lambda manager: manager.scale_cluster(action, ",".join(addresses), wait=call.wait))
 
 
 @main.command()

@@ -17,7 +17,7 @@ def head() -> None:
 @click.pass_obj
 def head_start(call: Call) -> None:
     """Start the head unless it runs, and the supervisor (see recovery.enabled)."""
-    operate(call, lambda manager: manager.supervised(manager.head.start(call.wait)))
+    operate(call, lambda manager: manager.supervised(manager.head.start(wait=call.wait)))
 
 
 @head.command("stop")
@@ -25,14 +25,14 @@ def head_start(call: Call) -> None:
 @click.pass_obj
 def head_stop(call: Call, force: bool) -> None:
     """Stop the head."""
-    operate(call, lambda manager: manager.head.stop(force, call.wait))
+    operate(call, lambda manager: manager.head.stop(force=force, wait=call.wait))
 
 
 @head.command("restart")
 @click.pass_obj
 def head_restart(call: Call) -> None:
     """Restart the head; the workers have to join the new session anew."""
-    operate(call, lambda manager: manager.head.restart(call.wait))
+    operate(call, lambda manager: manager.head.restart(wait=call.wait))
 
 
 @head.command("status")
@@ -76,7 +76,9 @@ def worker_list(call: Call) -> None:
 @click.pass_obj
 def worker_start(call: Call, names: tuple[str, ...]) -> None:
     """Start all workers, or those named, and the supervisor (see recovery.enabled)."""
-    operate(call, lambda manager: manager.supervised(manager.workers.start_workers(names or None, call.wait)))
+    operate(
+        call, lambda manager: manager.supervised(manager.workers.start_workers(names=names or None, wait=call.wait))
+    )
 
 
 @worker.command("stop")
@@ -85,7 +87,7 @@ def worker_start(call: Call, names: tuple[str, ...]) -> None:
 @click.pass_obj
 def worker_stop(call: Call, names: tuple[str, ...], force: bool) -> None:
     """Stop all workers, or those named."""
-    operate(call, lambda manager: manager.workers.stop_workers(force, names or None, call.wait))
+    operate(call, lambda manager: manager.workers.stop_workers(force, names=names or None, wait=call.wait))
 
 
 @worker.command("restart")
@@ -94,7 +96,7 @@ def worker_stop(call: Call, names: tuple[str, ...], force: bool) -> None:
 @click.pass_obj
 def worker_restart(call: Call, names: tuple[str, ...], rolling: bool) -> None:
     """Restart all workers, or those named."""
-    operate(call, lambda manager: manager.workers.restart_workers(names or None, call.wait, rolling=rolling))
+    operate(call, lambda manager: manager.workers.restart_workers(names=names or None, wait=call.wait, rolling=rolling))
 
 
 @worker.command("status")

@@ -81,14 +81,14 @@ def test_a_ray_that_runs_keeps_to_its_release_until_it_is_restarted(
         return done.stdout.strip() or done.stderr
 
     assert answer() == "1"
-    result = manager.deploy(["head"], project=project(tmp_path, 2))
+    result = manager.deploy(names=["head"], project=project(tmp_path, 2))
     assert result.success, result.message
     assert result.nodes[0].details["restart_needed"] is True
     assert answer() == "1"
     restarted = cluster_manager.head.restart()
     assert restarted.success, restarted.message
     assert answer() == "2"
-    assert manager.deploy(["head"], project=project(tmp_path, 2)).nodes[0].details["restart_needed"] is False
+    assert manager.deploy(names=["head"], project=project(tmp_path, 2)).nodes[0].details["restart_needed"] is False
 
 
 def test_another_python_than_the_heads_is_refused(lab: Lab, manager: DeploymentManager) -> None:
@@ -116,7 +116,7 @@ def test_a_second_controller_waits_for_the_node(lab: Lab, manager: DeploymentMan
     other.write_bytes(manager.config.path.read_bytes())
     second = DeploymentManager(ConfigManager(other))
     try:
-        result = second.deploy(["worker-1"])
+        result = second.deploy(names=["worker-1"])
     finally:
         second.close()
     assert result.success, result.message

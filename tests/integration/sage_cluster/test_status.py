@@ -59,7 +59,7 @@ def test_unplugged_worker_is_cut_off_and_back_when_plugged_in(lab: Lab, cluster_
 def test_stopped_raylet_is_hung_and_still_can_be_stopped(lab: Lab, cluster_manager: ClusterManager) -> None:
     signal_raylet(lab, cluster_manager, "worker-2", "STOP")
     assert state(cluster_manager, "worker-2") is NodeState.HUNG
-    result = cluster_manager.workers.restart_workers(["worker-2"])
+    result = cluster_manager.workers.restart_workers(names=["worker-2"])
     assert result.success, result.message
     assert state(cluster_manager, "worker-2") is NodeState.RUNNING
 

@@ -35,7 +35,7 @@ class Bystanders:
 @pytest.fixture
 def bystanders(lab: Lab, cluster_manager: ClusterManager) -> Iterator[Bystanders]:
     assert cluster_manager.head.start().success
-    assert cluster_manager.workers.start_workers(["worker-1"]).success
+    assert cluster_manager.workers.start_workers(names=["worker-1"]).success
     ray = cluster_manager.config.get("remote.ray_command")
     second = (
         f"{ray} start --head --port=7000 --temp-dir=/tmp/other --node-ip-address=198.18.1.11 --num-cpus=1 "

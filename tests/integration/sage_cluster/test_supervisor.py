@@ -149,7 +149,7 @@ def test_a_crash_loop_ends_in_quarantine_and_a_person_ends_that(lab: Lab, superv
     supervised.config.set("recovery.attempts", 2)
     assert supervised.workers.stop_workers(names=["worker-1"], wait=30).success
     wait_for(lambda: "worker-1" in states(supervised), False, 5)
-    assert supervised.workers.start_workers(["worker-1"], wait=30).success
+    assert supervised.workers.start_workers(names=["worker-1"], wait=30).success
     wait_for(lambda: states(supervised).get("worker-1"), "running", 10)
     since = time.monotonic()
     for _ in range(3):

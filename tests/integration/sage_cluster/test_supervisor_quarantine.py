@@ -47,7 +47,7 @@ def test_a_crash_loop_ends_in_quarantine_until_a_person_starts_the_node(lab: Lab
         assert kinds(found).count("decided") == ATTEMPTS
     finally:
         fault.heal()
-    result = supervised.workers.start_workers(["worker-1"], wait=60)
+    result = supervised.workers.start_workers(names=["worker-1"], wait=60)
     assert result.success, result.message
     wait_until_all_run(supervised, 20)
     assert supervised.status_cluster().supervisor["worker-1"] == {"state": "running", "reason": "", "tried": []}

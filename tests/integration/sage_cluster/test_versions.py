@@ -71,7 +71,7 @@ def test_a_worker_with_another_python_is_refused_and_holds_up_no_other(
     assert lab.run("worker-2", ["pgrep", "-u", "sage", "raylet"]).stdout == ""
 
     cluster_manager.config.set("cluster.version_check", False)
-    assert cluster_manager.workers.start_workers(["worker-2"]).success  # Ray itself sees the real Python
+    assert cluster_manager.workers.start_workers(names=["worker-2"]).success  # Ray itself sees the real Python
 
 
 def test_starting_a_part_begins_the_supervisor(cluster_manager: ClusterManager) -> None:

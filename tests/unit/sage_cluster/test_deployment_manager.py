@@ -76,7 +76,7 @@ def test_the_whole_cluster_needs_a_configured_project(config: Path) -> None:
 
 def test_an_unknown_node_is_refused_with_those_there_are(config: Path) -> None:
     with pytest.raises(NodeError, match=r"no node elsewhere.*\n.*127\.0\.0\.1, localhost"):
-        DeploymentManager(ConfigManager(config)).deploy(["elsewhere"])
+        DeploymentManager(ConfigManager(config)).deploy(names=["elsewhere"])
 
 
 def test_a_busy_cluster_is_not_deployed_to(config: Path, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from typing import Any, cast
 import pytest
 from test_on_node_sessions import OTHER_SESSION, SESSION, make_session
 
-from sage_cluster.config_model import Config
+from sage_cluster.config_model import Config, parse_workers
 from sage_cluster.errors import NodeError, RayStartError
 from sage_cluster.on_node.main import COMMANDS, answer, run
 from sage_cluster.ray_node import ANSWER, RayNode, RayNodes, head_node, program, worker_node, worker_nodes
@@ -211,12 +211,22 @@ def test_nodes_are_made_from_the_configuration() -> None:
     assert (head.spec["python"], head.spec["ray_command"]) == ("/opt/env/bin/python3", "/opt/env/bin/ray")
     assert (head.spec["temp_dir"], head.spec["num_cpus"], head.spec["conda_env"]) == ("/tmp/h", 1, "")
     workers = worker_nodes(config)
-    assert [w.name for w in workers] == ["a", "b:22", "b:2222"]
+    assert [w.name for w in workers] == ["a", "b", "b:2222"]
     assert workers[2].target == Target("b", 2222)
     first = workers[0].spec
     assert (first["python"], first["ray_command"], first["conda_env"]) == ("/opt/py/bin/python", "", "sage")
     assert (first["temp_dir"], first["ray_args"], first["num_cpus"]) == ("/tmp/w", ["-v"], None)
     json.dumps([head.spec, first])
+
+
+@pytest.mark.parametrize(
+    ("added", "names"),
+    [("b:2223", ["b:2223"]), ("b:2222", ["b:2222"]), ("b", ["b"]), ("c:2222", ["c"]), ("c:22,c:2222", ["c", "c:2222"])],
+)
+def test_a_worker_that_is_added_takes_nobody_s_name(added: str, names: list[str]) -> None:
+    config = Config.model_validate(CONFIG)
+    workers = parse_workers(added)
+    assert [worker_node(config, worker, beside=workers).name for worker in workers] == names
 
 
 def test_without_any_path_the_nodes_own_python_is_used() -> None:

@@ -60,7 +60,7 @@ def own_processes() -> set[int]:
 
 def serves_ssh(program: str) -> bool:
     """Whether the file of this path is OpenSSH's server, or one of its parts."""
-    return program == os.path.realpath(PROGRAM) or (bool(program) and Path(program).with_name("sftp-server").exists())
+    return program == os.path.realpath(PROGRAM) or (bool(program) and (Path(program).parent / "sftp-server").exists())
 
 
 def wait(condition: Callable[[], Any], otherwise: str, deadline: float = _DEADLINE) -> None:
