@@ -12,7 +12,7 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
@@ -38,6 +38,9 @@ MORE_PACKAGES = {"virsh": "libvirt-clients", "ssh-keyscan": "openssh-client", "d
 NO_PROCESS = {errno.ESRCH, errno.ENOENT, errno.EINVAL}
 """What pidfd_open says of a number that is nobody's, or that of a thread: ENOENT, before Linux 6.9 EINVAL."""
 
+UMASK = 0o022
+"""Of all that the lab makes, whatever the operator's is: on the nodes others have to read it."""
+
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
@@ -48,6 +51,16 @@ def find(program: str) -> str:
         package = {**PACKAGES, **MORE_PACKAGES}.get(program, program)
         raise MissingProgramError(f"{program} is not installed", where="this machine", fix=f"apt-get install {package}")
     return path
+
+
+@contextlib.contextmanager
+def usual_umask() -> Iterator[None]:
+    """Let this process, all of its threads, make files with UMASK meanwhile."""
+    before = os.umask(UMASK)
+    try:
+        yield
+    finally:
+        os.umask(before)
 
 
 def heeding_signals(argv: Sequence[str]) -> list[str]:
@@ -98,6 +111,7 @@ def try_run(
             stderr=err,
             env={"PATH": PATH, "LC_ALL": "C.UTF-8", **(environment or {})},
             pass_fds=lock.held_descriptors() if keeps_lock else (),
+            umask=UMASK,
         )
         try:
             returncode = process.wait(timeout)

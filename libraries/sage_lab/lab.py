@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from sage_lab import fingerprint, pace
 from sage_lab.errors import LabError, LabNotUpError, UnknownNodeError
+from sage_lab.host import usual_umask
 from sage_lab.ledger import Ledger
 from sage_lab.model import Completed, LabNode, NodeHealth
 from sage_lab.namespaces import need_root
@@ -67,7 +68,7 @@ class Lab:
         lab = cls(directory.name, directory, Choice.of(topology, provider, inventory))
         if lab._provider.needs_root:
             need_root("building a lab")
-        with locked(directory):
+        with locked(directory), usual_umask():
             lab._provider.outside(lambda: lab._bring_up(report))
         return lab
 
