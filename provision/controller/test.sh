@@ -23,7 +23,11 @@ start() {   # LAYER COMMAND...
     "${@:2}" >"results/$1.txt" 2>&1 &
     layer_of[$!]=$1
 }
-declare -A tests_of=([unit]="tests/unit tests/simulation" [integration]=tests/integration)
+declare -A tests_of=(
+    [unit]="tests/unit tests/simulation"
+    [integration-lab]=tests/integration/sage_lab
+    [integration-cluster]="tests/integration/SageLibrary tests/integration/sage_cluster"
+)
 tests() {   # LAYER NICENESS: unit tests give way to those that start Ray, which gives up when it waits for long
     local paths
     read -r -a paths <<<"${tests_of[$1]}"
@@ -44,16 +48,19 @@ collect() {   # wait for the next layer that ends, and say how it went
 }
 
 coverage erase
-rm -f results/{lint,unit,integration,acceptance}*.{txt,xml} results/output.xml
+rm -f results/{lint,unit,integration,acceptance,coverage}*.{txt,xml} results/output.xml
 say "lint, unit tests, integration tests and acceptance suites, side by side; what they say: results/LAYER.txt"
 start acceptance coverage run -m SageLibrary.running.cli run --exclude slow --outputdir results robot
-tests integration 0
+tests integration-cluster 0
 start lint provision/controller/lint.sh
 while ((${#layer_of[@]})); do
     collect
-    [[ "$layer" != lint ]] || tests unit 5
+    case "$layer" in
+        lint) tests unit 5 ;;
+        unit) tests integration-lab 0 ;;
+    esac
 done
-for layer in unit integration acceptance; do
+for layer in unit integration-lab integration-cluster acceptance; do
     [[ "${result[$layer]}" == FAILED ]] || continue
     say "$layer tests that failed, once more"
     again="$layer-again"
@@ -82,11 +89,11 @@ amount[coverage]=$(sed -n 's/^TOTAL .* //p' results/coverage.txt)
 echo
 grep -hE '^(FAILED|ERROR) ' results/{unit,integration}*.txt || true
 sage-test verdict results/output.xml || true   # what it means; it counts above
-printf '\n%-12s %-7s %8s  %-42s %s\n' layer result seconds "how many" "where to look"
+printf '\n%-19s %-7s %8s  %-42s %s\n' layer result seconds "how many" "where to look"
 failed=0
-for layer in lint unit integration acceptance coverage; do
+for layer in lint unit integration-lab integration-cluster acceptance coverage; do
     [[ "${result[$layer]}" != FAILED ]] || failed=1
-    printf '%-12s %-7s %8s  %-42s %s\n' "$layer" "${result[$layer]}" "${took[$layer]}" "${amount[$layer]}" "results/$layer.txt"
+    printf '%-19s %-7s %8s  %-42s %s\n' "$layer" "${result[$layer]}" "${took[$layer]}" "${amount[$layer]}" "results/$layer.txt"
 done
 say "report: $PWD/results/run.html"
 exit "$failed"
