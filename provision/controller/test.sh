@@ -75,8 +75,8 @@ for layer in unit integration-lab integration-cluster acceptance; do
     wait "${!layer_of[@]}" || status=$?
     layer_of=()
     took[$layer]=$((took[$layer] + SECONDS - began[$again]))
-    # The suites' own status for what passed at last is 5.
-    ((status != 0 && status != 5)) || result[$layer]=flaky
+    # 5 says of suites that all passed at last, of pytest that there was nothing to run.
+    [[ "$status" != 0 && "$layer-$status" != acceptance-5 ]] || result[$layer]=flaky
 done
 coverage combine --quiet
 coverage html --quiet --directory results/coverage
