@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
+
+from sage_cluster.config_file import locked, replace_text
+
+LOCK_SECONDS = 10.0
+log = logging.getLogger(__name__)
 
 
 class Start(NamedTuple):
@@ -17,8 +24,11 @@ class Start(NamedTuple):
     at: float
 
 
+Starts = dict[str, Start]
+
+
 class Membership:
-    """The names of the wanted nodes, in a file beside the configuration. Changed only within an operation."""
+    """The names of the wanted nodes, in a file beside the configuration; several may change them at once."""
 
     def __init__(self, config_path: Path) -> None:
         self._path = config_path.with_name(f".{config_path.name}.wanted")
@@ -27,27 +37,47 @@ class Membership:
         """The names; none before the first start."""
         return frozenset(self.starts())
 
-    def starts(self) -> dict[str, Start]:
-        """The wanted nodes with their last start, by name."""
+    def starts(self) -> Starts:
+        """The wanted nodes with their last start, by name. A file that says nothing of the kind is put aside.
+
+        Nobody is wanted then, so nothing is repaired until the next start, and everything can be stopped.
+        """
         try:
-            known = json.loads(self._path.read_text(encoding="utf-8"))
+            return _parse(self._path.read_text(encoding="utf-8"))
         except FileNotFoundError:
             return {}
-        if isinstance(known, list):  # as it was written before starts were kept
-            return dict.fromkeys(known, Start(0, 0.0))
-        return {name: Start(*start) for name, start in known.items()}
+        except ValueError as error:
+            aside = self._path.with_name(f"{self._path.name}.unreadable")
+            with suppress(FileNotFoundError):  # another one was faster
+                self._path.replace(aside)
+            log.warning(
+                "%s: %s; it is put aside as %s, and nothing is repaired until a start", self._path, error, aside
+            )
+            return {}
 
     def want(self, names: Iterable[str]) -> None:
-        """These nodes are to run from now on."""
-        start = Start(os.getpid(), time.monotonic())
-        self._write({**self.starts(), **dict.fromkeys(names, start)})
+        """These nodes are to run from now on. Raises ConfigError when that cannot be written."""
+        wanted = dict.fromkeys(names, Start(os.getpid(), time.monotonic()))
+        self._change(lambda starts: {**starts, **wanted})
 
     def unwant(self, names: Iterable[str]) -> None:
-        """These nodes are not to run any more."""
+        """These nodes are not to run any more. Raises ConfigError when that cannot be written."""
         gone = set(names)
-        self._write({name: start for name, start in self.starts().items() if name not in gone})
+        self._change(lambda starts: {name: start for name, start in starts.items() if name not in gone})
 
-    def _write(self, starts: Mapping[str, Start]) -> None:
-        fresh = self._path.with_suffix(".new")
-        fresh.write_text(json.dumps(starts, sort_keys=True), encoding="utf-8")
-        fresh.replace(self._path)
+    def _change(self, change: Callable[[Starts], Starts]) -> None:
+        with locked(self._path, LOCK_SECONDS) as target:
+            replace_text(target, json.dumps(change(self.starts()), sort_keys=True))
+
+
+def _parse(text: str) -> Starts:
+    known = json.loads(text)
+    try:
+        if isinstance(known, list):  # as it was written before starts were kept
+            known = dict.fromkeys(known, (0, 0.0))
+        starts = {name: Start(int(pid), float(at)) for name, (pid, at) in known.items()}
+    except (AttributeError, TypeError, ValueError) as error:
+        raise ValueError("it does not say who is wanted") from error
+    if not all(isinstance(name, str) for name in starts):
+        raise ValueError("it names what is no node")
+    return starts
