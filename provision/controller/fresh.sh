@@ -98,15 +98,15 @@ make_root() {   # SUITE
 }
 # An ordinary user is told what to run, and can manage a cluster all the same.
 as_user='
-    useradd --create-home operator
-    git clone --quiet . /home/operator/sage-cluster-lab
-    chown --recursive operator: /home/operator
-    cd /home/operator/sage-cluster-lab
-    operator=(setpriv --reuid operator --regid operator --init-groups env HOME=/home/operator USER=operator)
-    ! said="$("${operator[@]}" make lifecycle 2>&1)"
+    useradd --create-home somebody
+    git clone --quiet . /home/somebody/sage-cluster-lab
+    chown --recursive somebody: /home/somebody
+    cd /home/somebody/sage-cluster-lab
+    somebody=(setpriv --reuid somebody --regid somebody --init-groups env HOME=/home/somebody USER=somebody)
+    ! said="$("${somebody[@]}" make lifecycle 2>&1)"
     tee /dev/stderr <<<"$said" | grep -qxF "The container lab needs root. Run: sudo make lifecycle"
-    "${operator[@]}" .venv/bin/sage-cluster config init
-    "${operator[@]}" .venv/bin/sage-cluster config get head.head_port
+    "${somebody[@]}" .venv/bin/sage-cluster config init
+    "${somebody[@]}" .venv/bin/sage-cluster config get head.head_port
 '
 execute() {   # ROOT COMMAND
     case "$2" in
