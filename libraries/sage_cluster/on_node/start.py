@@ -25,6 +25,9 @@ LOOK_SECONDS = 0.5
 GONE_SECONDS = 1.0
 NOT_YET = 1 / 24
 """Of the time for a start: the raylet's log is there before it is, on a busy or slow machine for many seconds."""
+SERVERS = {"raylet": "raylet.out", "gcs": "gcs_server.out"}
+"""The servers that `ray start` waits for, by their role, and the log that is there as soon as one is begun."""
+ROLE_NAMES = {"raylet": "raylet", "gcs": "GCS"}
 
 
 class StartError(Exception):
@@ -196,30 +199,35 @@ def _run(command: list[str], environment: RayEnvironment, spec: dict[str, Any], 
 def _await_end(process: subprocess.Popen[bytes], temp_dir: str, timeout: float) -> str:
     """Wait until `ray start` ends, and say what went wrong; nothing when it ended well.
 
-    It waits 30 s for a raylet that has died, so it is ended here once its raylet was missing for some time.
+    It waits 30 s for a raylet that has died, longer for a GCS, so it is ended here once one was missing for some time.
     """
     began = time.monotonic()
-    raylet: Process | None = None
-    patience = timeout * NOT_YET
-    missing_since: float | None = None
+    seen: dict[str, Process] = {}
+    missing_since: dict[str, float] = {}
     while True:
         try:
             status = process.wait(LOOK_SECONDS)
         except subprocess.TimeoutExpired:
-            if raylet is None or not is_alive(raylet):
-                raylet = next((p for p in session_processes(temp_dir) if p.role == "raylet"), None)
-            if raylet:
-                patience = GONE_SECONDS
             now = time.monotonic()
-            was_there = any(Path(temp_dir).glob("session_*/logs/raylet.out"))
-            missing_since = (missing_since or now) if was_there and raylet is None else None
-            is_gone = missing_since is not None and now - missing_since >= patience
-            if is_gone or now - began >= timeout:
-                os.killpg(process.pid, signal.SIGKILL)
-                process.wait()
-                return f"gave up after {now - began:.0f} s" + (": the raylet had ended" if is_gone else "")
+            begun = {role for role, log in SERVERS.items() if any(Path(temp_dir).glob(f"session_*/logs/{log}"))}
+            alive = {role for role, server in seen.items() if is_alive(server)}
+            if begun - alive:
+                seen |= {found.role: found for found in session_processes(temp_dir) if found.role in SERVERS}
+                alive = {role for role, server in seen.items() if is_alive(server)}
+            missing_since = {role: missing_since.get(role, now) for role in begun - alive}
+            for role, since in missing_since.items():
+                if now - since >= (GONE_SECONDS if role in seen else timeout * NOT_YET):
+                    return _given_up(process, now - began, f": the {ROLE_NAMES[role]} had ended")
+            if now - began >= timeout:
+                return _given_up(process, now - began)
         else:
             return f"ended with status {status}" if status else ""
+
+
+def _given_up(process: subprocess.Popen[bytes], seconds: float, why: str = "") -> str:
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    return f"gave up after {seconds:.0f} s{why}"
 
 
 def _log_tails(temp_dir: str) -> str:

@@ -71,7 +71,7 @@ def test_each_verdict_and_what_residue_does(run_robot: Callable[..., Result], tm
     assert set(tests["The Fault Did Not Take Effect"].tags) == {"verdict-inconclusive"}
     assert not tests["Fails"].tags
     assert "head: nftables table left: leftover" in tests["Leaves A Table"].message
-    assert "'isolated' on worker-1 was not healed" in tests["Leaves A Fault"].message
+    assert "worker-1: 'isolated' was not healed" in tests["Leaves A Fault"].message
     assert tests["Is Not Harmed By Those Before"].passed, tests["Is Not Harmed By Those Before"].message
 
 
