@@ -118,7 +118,7 @@ execute() {   # ROOT COMMAND
 facts() {   # ROOT LOG: Python, OpenSSH, kernel and version of cgroups, of the root or of the guest that the log tells of
     within "$1" / sh -c 'python3 -c "import platform; print(platform.python_version())"
         ssh -V 2>&1 | sed -nE "s/^OpenSSH_([^, ]+).*/\1/p" | grep . || echo none' >"$results/facts"
-    sed -nE 's/^kernel ([^ ]+); cgroup (v.)$/\1\n\2/p' "$2" | grep . >>"$results/facts" || {
+    sed -nE 's/^kernel ([^ ]+); cgroup (v.)\r?$/\1\n\2/p' "$2" | grep . >>"$results/facts" || {
         uname -r | cut -d - -f 1
         if [[ -e /sys/fs/cgroup/cgroup.controllers ]]; then echo v2; else echo v1; fi
     } >>"$results/facts"

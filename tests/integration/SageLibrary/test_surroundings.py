@@ -51,18 +51,7 @@ def copy() -> Iterator[Path]:
 
 
 def as_nobody(*command: str, cwd: Path, path: str = PATH) -> subprocess.CompletedProcess[str]:
-    begin = [
-        "setpriv",
-        "--reuid",
-        NOBODY,
-        "--regid",
-        NOBODY,
-        "--clear-groups",
-        "env",
-        "-i",
-        f"PATH={path}",
-        "HOME=/tmp",
-    ]
+    begin = [*AS_NOBODY, "env", "-i", f"PATH={path}", "HOME=/tmp"]
     return subprocess.run([*begin, *command], cwd=cwd, capture_output=True, text=True, check=False, timeout=120)
 
 
@@ -132,18 +121,7 @@ def test_managing_a_cluster_needs_no_root(tmp_path: Path) -> None:
     try:
         command = str(ROOT / ".venv/bin/sage-cluster")
         done = subprocess.run(
-            [
-                "setpriv",
-                "--reuid",
-                NOBODY,
-                "--regid",
-                NOBODY,
-                "--clear-groups",
-                *capabilities,
-                command,
-                "config",
-                "init",
-            ],
+            [*AS_NOBODY, *capabilities, command, "config", "init"],
             env={"PATH": PATH, "HOME": str(home)},
             cwd="/",
             capture_output=True,

@@ -257,24 +257,23 @@ def test_a_hanging_ray_is_ended_at_the_deadline_with_all_it_began(tmp_path: Path
     assert pids(temp_dir) == []
 
 
-def test_a_ray_that_waits_for_a_dead_raylet_is_not_waited_for(tmp_path: Path, temp_dir: Path) -> None:
-    lines = f'gcs; echo "it crashed" > "$temp/{SESSION}/logs/raylet.out"; sleep 50 & wait'
+@pytest.mark.parametrize(
+    ("lines", "said"),
+    [
+        (f'gcs; echo "it crashed" > "$temp/{SESSION}/logs/raylet.out"', "the raylet had ended"),
+        # A GCS that cannot read its tables ends at once, and there is never a raylet.
+        (f'echo "it crashed" > "$temp/{SESSION}/logs/gcs_server.out"', "the GCS had ended"),
+    ],
+)
+def test_a_ray_that_waits_for_a_dead_server_is_not_waited_for(
+    tmp_path: Path, temp_dir: Path, lines: str, said: str
+) -> None:
     began = time.monotonic()
-    with pytest.raises(RayStartFailedError, match=r"'ray start' gave up after \d s: the raylet had ended") as caught:
-        start(head_spec(temp_dir, fake_ray(tmp_path, lines), timeout=40.0))
+    with pytest.raises(RayStartFailedError, match=rf"'ray start' gave up after \d s: {said}") as caught:
+        start(head_spec(temp_dir, fake_ray(tmp_path, f"{lines}; sleep 50 & wait"), timeout=40.0))
     assert "it crashed" in str(caught.value)
     assert time.monotonic() - began < 20
     assert pids(temp_dir) == []
-
-
-def test_a_ray_that_waits_for_a_dead_gcs_is_not_waited_for(tmp_path: Path, temp_dir: Path) -> None:
-    """A GCS that cannot read its tables ends at once, and there is never a raylet."""
-    lines = f'echo "corrupted" > "$temp/{SESSION}/logs/gcs_server.out"; sleep 50 & wait'
-    began = time.monotonic()
-    with pytest.raises(RayStartFailedError, match=r"'ray start' gave up after \d s: the GCS had ended") as caught:
-        start(head_spec(temp_dir, fake_ray(tmp_path, lines), timeout=40.0))
-    assert "corrupted" in str(caught.value)
-    assert time.monotonic() - began < 20
 
 
 def test_a_slow_node_has_longer_until_its_raylet_is_there(tmp_path: Path, temp_dir: Path) -> None:
