@@ -20,6 +20,7 @@ from sage_lab.faults.on_node.observe import bytes_below, is_of_the_system
         "0::/system.slice/systemd-hostnamed.service",
         "0::/system.slice/cron.service",
         "0::/init.scope",
+        "0::/system.slice/system-getty.slice/getty@tty1.service",
         "1:name=systemd:/system.slice/systemd-fsckd.service",
     ],
 )
@@ -37,6 +38,7 @@ def test_what_cron_runs_without_systemd_is_the_system_s() -> None:
         "0::/system.slice/ssh.service",
         "0::/system.slice/sshd.service",
         "0::/system.slice/system-sshd.slice/sshd@0.service",
+        "0::/system.slice/docker-0123.scope",
         "0::/user.slice/user-2000.slice/session-4.scope",
         "0::/user.slice/user-0.slice/user@0.service/app.slice/systemd-left.service",
         "0::/",

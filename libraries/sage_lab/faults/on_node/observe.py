@@ -37,6 +37,7 @@ _PLACES = (
 _RAYS_OWN = ("/tmp/ray", "/home/sage/.sage/logs")  # noqa: S108 - on the node
 _OURS = "sage-fault-"
 _STARTS_JOBS = {"cron", "crond", "atd"}
+_OF_A_SERVICE = re.compile(r":/(?:init\.scope|system\.slice/(?:[^/]+\.slice/)?(?!sshd?[.@])[^/]+\.service)")
 
 
 def observe(_: dict[str, Any]) -> dict[str, Any]:
@@ -119,8 +120,7 @@ def is_of_the_system(control_groups: Iterable[str], programs: Iterable[str]) -> 
     ``control_groups`` are the lines of its /proc/PID/cgroup, ``programs`` its own file and those of its ancestors.
     SSH's service is no such one: what a session leaves runs in it where there is no PAM.
     """
-    units = [re.split(r":/(?:system|init)\.s(?:lice|cope)/?", line)[1:] for line in control_groups]
-    by_systemd = any(unit and not re.match(r"(system-)?sshd?[.@]", unit[0]) for unit in units)
+    by_systemd = any(_OF_A_SERVICE.search(line) for line in control_groups)
     return by_systemd or any(program.rpartition("/")[2] in _STARTS_JOBS for program in programs)
 
 
