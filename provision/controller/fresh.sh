@@ -61,11 +61,11 @@ within() {   # ROOT DIRECTORY COMMAND...: run it there, in the background of thi
 }
 # Its processes end with the root's process 1, its mounts with them; control groups are the one thing that outlives both.
 remove() {   # ROOT
-    local ledger
-    while read -r ledger; do
-        within "$1" "$clone" env SAGE_LAB_HOME="$(dirname "${ledger%/*}" | cut --characters="$((${#1} + 1))-")" \
-            .venv/bin/sage-lab sweep --name "$(basename "${ledger%/*}")" >/dev/null || true
-    done < <(find "$1" -xdev -name ledger.jsonl 2>/dev/null)
+    local lab
+    for lab in "$1"/var/lib/sage-lab/*/ledger.jsonl; do
+        [[ ! -e "$lab" ]] ||
+            within "$1" "$clone" .venv/bin/sage-lab sweep --name "$(basename "${lab%/*}")" >/dev/null || true
+    done
     rm -rf --one-file-system -- "$1"
 }
 end() {
@@ -83,17 +83,18 @@ trap 'exit 143' TERM HUP
 clone=/root/Clüster/sage-cluster-lab
 for root in "$roots"/*; do [[ ! -e "$root" ]] || remove "$root"; done   # of a run that was killed
 
-make_root() {   # SUITE
+make_root() {   # SUITE: each step has to work, also where the caller asks whether all did
     mkdir -p "$cache/apt/$1"
     mmdebstrap --quiet --variant=minbase --include=git,make,python3,ca-certificates --skip=essential/unlink \
         --aptopt='Acquire::Check-Valid-Until "false"' \
         --setup-hook='mkdir -p "$1/var/cache/apt/archives"' --setup-hook="sync-in $cache/apt/$1 /var/cache/apt/archives" \
-        --customize-hook="sync-out /var/cache/apt/archives $cache/apt/$1" "$1" "$roots/$1" ${MIRROR:+"$MIRROR"}
+        --customize-hook="sync-out /var/cache/apt/archives $cache/apt/$1" "$1" "$roots/$1" ${MIRROR:+"$MIRROR"} || return
     mkdir -p "$roots/$1/root/.cache/pip"
     printf '127.0.0.1 localhost\n127.0.1.1 %s\n' "$(hostname)" >"$roots/$1/etc/hosts"   # an installer's part
     # A machine's own certificate authorities, as a company's proxy has one, are part of its way to packages.
-    cp --recursive /usr/local/share/ca-certificates/. "$roots/$1/usr/local/share/ca-certificates/"
-    (umask 077 && git clone --quiet "$checkout" "$roots/$1$clone")
+    [[ ! -d /usr/local/share/ca-certificates ]] ||
+        cp --recursive /usr/local/share/ca-certificates/. "$roots/$1/usr/local/share/ca-certificates/" || return
+    (umask 077 && git clone --quiet "$checkout" "$roots/$1$clone") || return
     within "$roots/$1" / update-ca-certificates >/dev/null
 }
 # An ordinary user is told what to run, and can manage a cluster all the same.

@@ -86,6 +86,7 @@ def test_missing_packages_are_named_where_sudo_wants_a_password(copy: Path) -> N
     """The Python environment, which needs no root, is installed all the same."""
     programs = copy / "programs"
     programs.mkdir()
+    programs.chmod(0o755)  # whatever the umask
     for directory in PATH.split(":"):
         for program in Path(directory).iterdir():
             if program.name not in {"runc", "sudo"} and not (programs / program.name).is_symlink():
