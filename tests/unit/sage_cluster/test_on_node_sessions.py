@@ -220,6 +220,8 @@ def test_the_raylet_comes_first_and_the_gcs_second(fakes: Fakes, tmp_path: Path)
 def test_a_zombie_is_neither_found_nor_alive(tmp_path: Path) -> None:
     options = [f"--session-dir={tmp_path}/{SESSION}"]
     zombie = subprocess.Popen(["raylet", "-c", "read _", *options], executable="/bin/sh", stdin=subprocess.PIPE)
+    # Popen returns in the midst of exec, when the kernel does not yet tell the new words.
+    wait_for("the process", lambda: session_processes(str(tmp_path)) != [])
     (found,) = session_processes(str(tmp_path))
     assert is_alive(found)
     os.kill(zombie.pid, signal.SIGKILL)
