@@ -11,7 +11,7 @@ from typing import Any
 from sage_lab.faults import rules
 from sage_lab.faults.kinds import Family, FaultKind, Kind, Option, Options, Plan
 from sage_lab.faults.means import OnNode
-from sage_lab.faults.node_agent import needs_of_kernel
+from sage_lab.faults.node_agent import needs_netem, needs_nftables
 from sage_lab.faults.reach import CONTROLLER_NAME, Reach, reach
 from sage_lab.lab import Lab
 
@@ -132,7 +132,7 @@ KINDS = (
             Option("milliseconds", 100.0, "how late", least=5, most=10_000),
             Option("jitter", 0.0, "more or less of it, in milliseconds", least=0, most=10_000),
         ),
-        needs_of_kernel("netem"),
+        needs_netem,
     ),
     Kind(
         FaultKind.LOSSY,
@@ -145,7 +145,7 @@ KINDS = (
             text=lambda fault, options: rules.lossy(fault, float(options["percent"])),
         ),
         (_percent(10.0),),
-        needs_of_kernel("nftables"),
+        needs_nftables,
     ),
     Kind(
         FaultKind.CORRUPTING,
@@ -158,7 +158,7 @@ KINDS = (
             queue=lambda options: ["netem", "corrupt", f"{options['percent']:g}%"],
         ),
         (_percent(10.0),),
-        needs_of_kernel("netem"),
+        needs_netem,
     ),
     Kind(
         FaultKind.DUPLICATING,
@@ -171,7 +171,7 @@ KINDS = (
             queue=lambda options: ["netem", "duplicate", f"{options['percent']:g}%"],
         ),
         (_percent(10.0),),
-        needs_of_kernel("netem"),
+        needs_netem,
     ),
     Kind(
         FaultKind.REORDERING,
@@ -184,7 +184,7 @@ KINDS = (
             queue=lambda options: ["netem", "delay", "20ms", "reorder", f"{options['percent']:g}%"],
         ),
         (_percent(25.0),),
-        needs_of_kernel("netem"),
+        needs_netem,
     ),
     Kind(
         FaultKind.LIMITED_BANDWIDTH,
@@ -206,6 +206,6 @@ KINDS = (
             text=lambda fault, options: rules.limited_into(fault, int(options["kilobytes"])),
         ),
         (Option("kilobytes", 125, "in a second", least=8, most=4000),),
-        needs_of_kernel("nftables"),
+        needs_nftables,
     ),
 )

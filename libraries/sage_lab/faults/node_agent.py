@@ -72,7 +72,21 @@ def ask(lab: Lab, node: str, verb: str, order: dict[str, Any], *, timeout: float
     )
 
 
-def needs_of_kernel(what: str) -> Callable[[Lab], str]:
+def cluster_processes(lab: Lab, node: str) -> list[tuple[int, str]]:
+    """Pid and program of each process of the cluster's user on a node, without SSH's own. Raises what `ask` does."""
+    return [(pid, program) for pid, program in ask(lab, node, "cluster-processes", {})["processes"]]
+
+
+@cache
+def _program() -> str:
+    package = files("sage_lab.faults.on_node")
+    sources = [
+        (f"sage_lab.faults.on_node.{name}", package.joinpath(f"{name}.py").read_text("utf-8")) for name in MODULES
+    ]
+    return _LOADER.format(sources=sources, answer=ANSWER)
+
+
+def _needs_of_kernel(what: str) -> Callable[[Lab], str]:
     """A check whether the nodes' kernel has ``netem`` or ``nftables``, tried once on the first node that runs."""
     tried: dict[str, str] = {}
 
@@ -87,15 +101,5 @@ def needs_of_kernel(what: str) -> Callable[[Lab], str]:
     return check
 
 
-def cluster_processes(lab: Lab, node: str) -> list[tuple[int, str]]:
-    """Pid and program of each process of the cluster's user on a node, without SSH's own. Raises what `ask` does."""
-    return [(pid, program) for pid, program in ask(lab, node, "cluster-processes", {})["processes"]]
-
-
-@cache
-def _program() -> str:
-    package = files("sage_lab.faults.on_node")
-    sources = [
-        (f"sage_lab.faults.on_node.{name}", package.joinpath(f"{name}.py").read_text("utf-8")) for name in MODULES
-    ]
-    return _LOADER.format(sources=sources, answer=ANSWER)
+needs_netem = _needs_of_kernel("netem")
+needs_nftables = _needs_of_kernel("nftables")

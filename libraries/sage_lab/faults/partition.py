@@ -10,7 +10,7 @@ from sage_lab.faults import rules
 from sage_lab.faults.errors import FaultOptionError
 from sage_lab.faults.kinds import Family, FaultKind, Kind, Option, Options, Plan
 from sage_lab.faults.means import OnNode, Probe
-from sage_lab.faults.node_agent import needs_of_kernel
+from sage_lab.faults.node_agent import needs_nftables
 from sage_lab.faults.reach import CONTROLLER_NAME, knock, reach
 from sage_lab.lab import Lab
 
@@ -78,29 +78,27 @@ def _halves(fault: str, lab: Lab, targets: tuple[str, ...], options: Options) ->
 _PORT = Option("port", 6379, "the TCP or UDP port, at either end", least=1, most=65535)
 _SIDE = Option("controller", "rest", "whether the controller is with the rest, or sees both", choices=("rest", "both"))
 
-_FILTERS = needs_of_kernel("nftables")
-
 KINDS = (
     Kind(
         FaultKind.ISOLATED,
         Family.PARTITION,
         "Each target is cut off from everybody on the cluster network, silently.",
         _cutting(lambda fault, _lab, _targets, _options: rules.isolated(fault)),
-        besides=_FILTERS,
+        besides=needs_nftables,
     ),
     Kind(
         FaultKind.ONE_WAY_IN,
         Family.PARTITION,
         "Nothing reaches the targets any more; what they send still arrives.",
         _cutting(lambda fault, _lab, _targets, _options: rules.one_way(fault, into=True), (False, True)),
-        besides=_FILTERS,
+        besides=needs_nftables,
     ),
     Kind(
         FaultKind.ONE_WAY_OUT,
         Family.PARTITION,
         "Nothing leaves the targets any more; what is sent to them still arrives.",
         _cutting(lambda fault, _lab, _targets, _options: rules.one_way(fault, into=False), (True, False)),
-        besides=_FILTERS,
+        besides=needs_nftables,
     ),
     Kind(
         FaultKind.HALVES,
@@ -108,7 +106,7 @@ KINDS = (
         "The targets see each other, but nobody of the rest, and the rest sees none of them.",
         _cutting(_halves),
         (_SIDE,),
-        _FILTERS,
+        needs_nftables,
     ),
     Kind(
         FaultKind.PORT_CUT,
@@ -116,13 +114,13 @@ KINDS = (
         "One port is cut: what comes from it or goes to it is dropped, to and from the targets.",
         _cutting(lambda fault, _lab, _targets, options: rules.port_cut(fault, int(options["port"]))),
         (_PORT,),
-        _FILTERS,
+        needs_nftables,
     ),
     Kind(
         FaultKind.REJECTING,
         Family.PARTITION,
         "The targets are cut off, and whoever tries is told so at once instead of waiting.",
         _cutting(lambda fault, _lab, _targets, _options: rules.rejecting(fault), seen=_refused),
-        besides=_FILTERS,
+        besides=needs_nftables,
     ),
 )
