@@ -11,7 +11,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from benchmarks.errors import BenchmarkError
-from sage_cluster.config_model import SshConfig
+from sage_cluster.config.schema import SshConfig
 
 PLAYBOOK = """
 - hosts: all

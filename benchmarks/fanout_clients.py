@@ -12,9 +12,9 @@ import asyncssh
 from pssh.clients import ParallelSSHClient  # type: ignore[import-untyped]
 
 from sage_cluster import SageError
-from sage_cluster.config_model import SshConfig
-from sage_cluster.ssh import SshPool, fan_out
-from sage_cluster.ssh_connection import Target
+from sage_cluster.config.schema import SshConfig
+from sage_cluster.ssh.connection import Target
+from sage_cluster.ssh.pool import SshPool, fan_out
 
 CONCURRENCY = 50
 COMMAND = "true"

@@ -8,7 +8,7 @@ import urllib.request
 from typing import Any
 
 from benchmarks.errors import BenchmarkError
-from sage_cluster.config_model import Config
+from sage_cluster.config.schema import Config
 from sage_lab import Lab
 
 ALIVE_SECONDS = 30.0

@@ -12,7 +12,7 @@ from typing import Any
 
 from benchmarks.errors import BenchmarkError
 from sage_cluster import ClusterManager, ConfigManager
-from sage_cluster.supervisor import Supervisor
+from sage_cluster.supervision.supervisor import Supervisor
 
 LOOK_SECONDS = 0.05
 STEADY_SECONDS = 5.0

@@ -12,7 +12,7 @@ from pathlib import Path
 import asyncssh
 
 from benchmarks.simulation.answers import SimulatedCluster
-from sage_cluster.node_program import ANSWER
+from sage_cluster.nodes.program import ANSWER
 
 USER = "sage"
 LOGINS_AT_ONCE = 100

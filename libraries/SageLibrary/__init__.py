@@ -9,7 +9,7 @@ from typing import Any
 from robotlibcore import DynamicCore
 
 from sage_cluster import NodeState
-from sage_cluster.node_health import Health
+from sage_cluster.supervision.health import Health
 from sage_lab import LabError
 from sage_lab.faults import FaultKind
 from SageLibrary.evidence import EvidenceListener

@@ -11,7 +11,7 @@ from typing import Any
 from robot.libraries.BuiltIn import BuiltIn, RobotNotRunningError
 
 from sage_cluster import ClusterManager, ConfigManager
-from sage_cluster.progress import Report
+from sage_cluster.operations.progress import Report
 
 OWN = "sage_cluster"
 CONFIG_CALLS = ("path", "get", "set", "get_workers_ssh_hosts", "add_worker_ssh_host", "remove_worker_ssh_host")

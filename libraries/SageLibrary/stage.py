@@ -9,8 +9,8 @@ from robot.api import SkipExecution
 from robot.libraries.BuiltIn import BuiltIn, RobotNotRunningError
 
 from sage_cluster import ClusterManager, DeploymentManager, OperationResult
-from sage_cluster.operations import Operations
-from sage_cluster.supervision import Supervision
+from sage_cluster.operations.operations import Operations
+from sage_cluster.supervision.process import Supervision
 from sage_lab import Lab
 from SageLibrary.managers import chosen, cluster_manager
 from SageLibrary.pulse import Pulse

@@ -8,21 +8,21 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+from sage_cluster.config.schema import parse_workers
 from sage_cluster.config_manager import ConfigManager
-from sage_cluster.config_model import parse_workers
 from sage_cluster.deployment_manager import DeploymentManager
 from sage_cluster.errors import SageError
 from sage_cluster.head_manager import HeadManager
-from sage_cluster.membership import Membership
 from sage_cluster.model import ClusterStatus, OperationResult
-from sage_cluster.node_status import ask_all, strangers
-from sage_cluster.operations import Operations
+from sage_cluster.nodes.ray_node import RayNodes
+from sage_cluster.nodes.status import ask_all, strangers
+from sage_cluster.operations.membership import Membership
+from sage_cluster.operations.operations import Operations
+from sage_cluster.operations.progress import Report, log_progress
 from sage_cluster.options import check_options
-from sage_cluster.progress import Report, log_progress
-from sage_cluster.ray_node import RayNodes
-from sage_cluster.ssh import SshPool
-from sage_cluster.supervision import Supervision
-from sage_cluster.trouble import JOURNAL_EVENTS, last_troubles
+from sage_cluster.ssh.pool import SshPool
+from sage_cluster.supervision.incidents import JOURNAL_EVENTS, last_troubles
+from sage_cluster.supervision.process import Supervision
 from sage_cluster.worker_manager import WorkerManager
 
 

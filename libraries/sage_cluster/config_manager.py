@@ -9,13 +9,13 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from sage_cluster.config_check import check, shown
-from sage_cluster.config_default import DEFAULT_TEXT
-from sage_cluster.config_document import Document, parse
-from sage_cluster.config_edit import edit, plain, same
-from sage_cluster.config_file import identity, locked, read_text, replace_text
-from sage_cluster.config_model import Config
-from sage_cluster.config_workers import SSH_PORT, Worker, add_to, make_worker, remove_from
+from sage_cluster.config.check import check, shown
+from sage_cluster.config.default import DEFAULT_TEXT
+from sage_cluster.config.document import Document, parse
+from sage_cluster.config.edit import edit, plain, same
+from sage_cluster.config.file import identity, locked, read_text, replace_text
+from sage_cluster.config.schema import Config
+from sage_cluster.config.workers import SSH_PORT, Worker, add_to, make_worker, remove_from
 from sage_cluster.errors import ConfigError
 
 LOCK_TIMEOUT_SECONDS = 10.0

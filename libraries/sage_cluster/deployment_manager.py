@@ -7,25 +7,25 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from sage_cluster.config.schema import Config, Worker
+from sage_cluster.config.workers import make_worker
 from sage_cluster.config_manager import ConfigManager
-from sage_cluster.config_model import Config, Worker
-from sage_cluster.config_workers import make_worker
-from sage_cluster.deployment_config import node_configuration
-from sage_cluster.deployment_errors import DeploymentError
-from sage_cluster.deployment_nodes import DeploymentNodes
-from sage_cluster.deployment_package import Package, make_package
-from sage_cluster.deployment_pip import WheelCache
-from sage_cluster.deployment_platform import NodePlatform, check_versions
-from sage_cluster.deployment_source import LeftOut, read_source_tree
-from sage_cluster.deployment_wheel import Wheel, read_wheel
+from sage_cluster.deployment.errors import DeploymentError
+from sage_cluster.deployment.node_config import node_configuration
+from sage_cluster.deployment.nodes import DeploymentNodes
+from sage_cluster.deployment.package import Package, make_package
+from sage_cluster.deployment.platform import NodePlatform, check_versions
+from sage_cluster.deployment.source_tree import LeftOut, read_source_tree
+from sage_cluster.deployment.wheel import Wheel, read_wheel
+from sage_cluster.deployment.wheel_cache import WheelCache
 from sage_cluster.errors import NodeError, SageError
 from sage_cluster.model import NodeResult, OperationResult
-from sage_cluster.node_work import on_all
-from sage_cluster.operations import Operations
+from sage_cluster.nodes.parallel import on_all
+from sage_cluster.nodes.ray_node import RayNode, head_node, worker_node, worker_nodes
+from sage_cluster.operations.operations import Operations
+from sage_cluster.operations.progress import Report, log_progress
 from sage_cluster.options import check_options
-from sage_cluster.progress import Report, log_progress
-from sage_cluster.ray_node import RayNode, head_node, worker_node, worker_nodes
-from sage_cluster.ssh import SshPool, fan_out
+from sage_cluster.ssh.pool import SshPool, fan_out
 
 CONFIG = "config.yaml"
 CONTROLLER = "controller"

@@ -8,15 +8,15 @@ from typing import Any
 
 from sage_cluster.config_manager import ConfigManager
 from sage_cluster.errors import NodeError, RayStartError
-from sage_cluster.membership import Membership
 from sage_cluster.model import NodeStatus, OperationResult
-from sage_cluster.node_status import head_status, probe_or_error
-from sage_cluster.node_work import on_all, start_with_retry
-from sage_cluster.operations import Operations
+from sage_cluster.nodes.parallel import on_all, start_with_retry
+from sage_cluster.nodes.ray_node import RayNode, RayNodes, head_node
+from sage_cluster.nodes.status import head_status, probe_or_error
+from sage_cluster.operations.membership import Membership
+from sage_cluster.operations.operations import Operations
+from sage_cluster.operations.progress import Report, log_progress
 from sage_cluster.options import check_options
-from sage_cluster.progress import Report, log_progress
-from sage_cluster.ray_node import RayNode, RayNodes, head_node
-from sage_cluster.ssh import SshPool
+from sage_cluster.ssh.pool import SshPool
 
 FOLLOW_SECONDS = 24 * 3600.0
 

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from sage_cluster.trouble import Trouble
+from sage_cluster.supervision.incidents import Trouble
 
 
 class NodeState(StrEnum):

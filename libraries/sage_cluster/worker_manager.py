@@ -5,21 +5,21 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 
+from sage_cluster.config.schema import parse_workers
 from sage_cluster.config_manager import ConfigManager
-from sage_cluster.config_model import parse_workers
 from sage_cluster.errors import NodeError, SshError
-from sage_cluster.membership import Membership
 from sage_cluster.model import NodeResult, NodeStatus, OperationResult
-from sage_cluster.node_status import ask_all
-from sage_cluster.node_work import on_all
-from sage_cluster.operations import Operations
+from sage_cluster.nodes.parallel import on_all
+from sage_cluster.nodes.ray_node import RayNode, RayNodes, worker_node, worker_nodes
+from sage_cluster.nodes.rolling_restart import WAITING, RollingRestart
+from sage_cluster.nodes.status import ask_all
+from sage_cluster.nodes.worker_steps import WorkerSteps
+from sage_cluster.operations.membership import Membership
+from sage_cluster.operations.operations import Operations
+from sage_cluster.operations.progress import Report, log_progress
 from sage_cluster.options import check_options
-from sage_cluster.progress import Report, log_progress
-from sage_cluster.ray_node import RayNode, RayNodes, worker_node, worker_nodes
-from sage_cluster.rolling_restart import WAITING, RollingRestart
-from sage_cluster.ssh import SshPool
-from sage_cluster.ssh_connection import CommandResult, Target
-from sage_cluster.worker_steps import WorkerSteps
+from sage_cluster.ssh.connection import CommandResult, Target
+from sage_cluster.ssh.pool import SshPool
 
 
 class WorkerManager:

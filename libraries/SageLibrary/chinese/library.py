@@ -10,7 +10,7 @@ from typing import Any, Literal, get_args, get_origin
 from robot.libraries.BuiltIn import BuiltIn
 
 from sage_cluster import NodeState
-from sage_cluster.node_health import Health
+from sage_cluster.supervision.health import Health
 from sage_lab.faults import FaultKind
 from SageLibrary import SageLibrary
 from SageLibrary.chinese.readers import read_host, read_node, read_target, read_time, reader_of

@@ -19,8 +19,8 @@ from robot.api.deco import keyword
 
 from sage_cluster import errors
 from sage_cluster.errors import SageError, SshError
-from sage_cluster.ssh import SshPool, fan_out
-from sage_cluster.ssh_connection import Target
+from sage_cluster.ssh.connection import Target
+from sage_cluster.ssh.pool import SshPool, fan_out
 from sage_lab import Ability
 from SageLibrary.keywords.component import Component
 from SageLibrary.node_name import Host, NodeName

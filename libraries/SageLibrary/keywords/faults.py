@@ -9,8 +9,8 @@ from typing import Any
 from robot.api import SkipExecution, logger
 from robot.api.deco import keyword
 
-from sage_cluster.node_health import Health
-from sage_cluster.ray_node import head_node, worker_nodes
+from sage_cluster.nodes.ray_node import head_node, worker_nodes
+from sage_cluster.supervision.health import Health
 from sage_lab import LabError
 from sage_lab.faults import Fault, FaultKind, FaultNotEffectiveError, heal_all, inject, kind_of
 from SageLibrary.keywords.component import Component

@@ -12,10 +12,10 @@ from typing import Literal
 from robot.api import logger
 from robot.api.deco import keyword
 
+from sage_cluster.nodes.ray_node import worker_nodes
 from sage_cluster.on_node.environment import RayEnvironment
 from sage_cluster.on_node.sessions import COOKIE
 from sage_cluster.on_node.start import ray_start_command
-from sage_cluster.ray_node import worker_nodes
 from sage_lab import Completed
 from sage_lab.faults import cluster_processes
 from SageLibrary.keywords.component import Component

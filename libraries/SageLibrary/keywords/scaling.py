@@ -8,7 +8,7 @@ from datetime import timedelta
 from robot.api import SkipExecution, logger
 from robot.api.deco import keyword
 
-from sage_cluster.config_workers import parse_workers
+from sage_cluster.config.workers import parse_workers
 from SageLibrary.keywords.component import Component
 from SageLibrary.ray_watch import NO_ANSWER, ask_nodes
 from SageLibrary.waiting import POLL_SECONDS

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from sage_cluster import NodeState
-from sage_cluster.node_health import Health
+from sage_cluster.supervision.health import Health
 from sage_lab.faults.catalogue import catalogue
 from SageLibrary import times
 from SageLibrary.chinese.words import words

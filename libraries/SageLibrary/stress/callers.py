@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sage_cluster import ClusterManager
-from sage_cluster.operations import Operations
+from sage_cluster.operations.operations import Operations
 from SageLibrary.stress.model import ClusterModel, Deed, Operation
 from SageLibrary.stress.performer import perform
 

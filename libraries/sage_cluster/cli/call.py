@@ -12,9 +12,9 @@ import click
 from rich.console import Console
 from rich.text import Text
 
+from sage_cluster.cli.console import Progress, print_json, print_result, status_table
 from sage_cluster.cluster_manager import ClusterManager
 from sage_cluster.config_manager import ConfigManager
-from sage_cluster.console import Progress, print_json, print_result, status_table
 from sage_cluster.errors import SageError
 from sage_cluster.model import NodeStatus, OperationResult
 

@@ -8,9 +8,9 @@ import click
 import yaml
 
 from sage_cluster.cli.call import Call
+from sage_cluster.cli.console import print_json
+from sage_cluster.config.reference import reference
 from sage_cluster.config_manager import ConfigManager
-from sage_cluster.config_reference import reference
-from sage_cluster.console import print_json
 from sage_cluster.errors import ConfigError
 
 

@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from sage_cluster.cli.call import Call
-from sage_cluster.console import Progress, print_json
+from sage_cluster.cli.console import Progress, print_json
 from sage_cluster.model import OperationResult
 
 

@@ -11,11 +11,11 @@ from rich.console import Console
 
 from sage_cluster.cli.call import Call, Command, operate
 from sage_cluster.cli.config import config as config_group
+from sage_cluster.cli.console import print_json, print_status
 from sage_cluster.cli.deploy import deploy
 from sage_cluster.cli.nodes import head, worker
 from sage_cluster.config_manager import ConfigManager
-from sage_cluster.console import print_json, print_status
-from sage_cluster.supervision import Supervision
+from sage_cluster.supervision.process import Supervision
 
 
 @click.group(cls=Command, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})

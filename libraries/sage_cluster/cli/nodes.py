@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from sage_cluster.cli.call import Call, operate, show_nodes
-from sage_cluster.console import print_json
+from sage_cluster.cli.console import print_json
 
 
 @click.group()

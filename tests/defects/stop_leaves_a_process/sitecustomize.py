@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sage_cluster import ray_node
+from sage_cluster.nodes import ray_node
 
 true_stop = ray_node.RayNodes.stop
 

@@ -10,9 +10,9 @@ import pytest
 from test_supervisor import wait_for
 
 from sage_cluster import ClusterManager, NodeState
-from sage_cluster.node_program import program
-from sage_cluster.ray_node import head_node
-from sage_cluster.ssh import SshPool
+from sage_cluster.nodes.program import program
+from sage_cluster.nodes.ray_node import head_node
+from sage_cluster.ssh.pool import SshPool
 from sage_lab import Lab
 
 pytestmark = pytest.mark.lab

@@ -15,7 +15,7 @@ from robot.api import TestSuite as Suite
 from robot.libdocpkg import LibraryDocumentation
 
 from sage_cluster import NodeState
-from sage_cluster.node_health import Health
+from sage_cluster.supervision.health import Health
 from sage_lab.faults import FaultKind
 from SageLibrary.chinese import Chinese
 from SageLibrary.chinese.words import words, words_of_resource

@@ -15,8 +15,8 @@ from typing import Any, cast
 
 import pytest
 
-from sage_cluster.operations import Operations
-from sage_cluster.supervision import Supervision
+from sage_cluster.operations.operations import Operations
+from sage_cluster.supervision.process import Supervision
 from SageLibrary.keywords.interruption import InterruptionKeywords
 from SageLibrary.stage import Stage
 

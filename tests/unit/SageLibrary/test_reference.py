@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from sage_cluster import NodeState
-from sage_cluster.node_health import Health
+from sage_cluster.supervision.health import Health
 from sage_lab.cli import commands
 from sage_lab.faults import FaultKind
 from SageLibrary.keywords.connection import SshProblem

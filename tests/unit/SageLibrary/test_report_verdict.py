@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from sage_cluster.config_workers import parse_worker
+from sage_cluster.config.workers import parse_worker
 from sage_lab import Lab, kernel
 from SageLibrary import SageLibrary
 from SageLibrary.report import history

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from sage_cluster.operations import Operations
+from sage_cluster.operations.operations import Operations
 from SageLibrary.stress.callers import JOURNAL_NAMES, End, Round
 from SageLibrary.stress.model import ClusterModel, Deed, Operation
 

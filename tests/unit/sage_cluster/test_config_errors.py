@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from sage_cluster.config_check import ConfigWarning
-from sage_cluster.config_file import MAX_BYTES
+from sage_cluster.config.check import ConfigWarning
+from sage_cluster.config.file import MAX_BYTES
 from sage_cluster.config_manager import ConfigManager
 from sage_cluster.errors import ConfigError, ConfigNotFoundError
 

@@ -10,8 +10,8 @@ import yaml
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from sage_cluster.config_document import parse
-from sage_cluster.config_edit import edit
+from sage_cluster.config.document import parse
+from sage_cluster.config.edit import edit
 from sage_cluster.config_manager import ConfigManager
 from sage_cluster.errors import ConfigError
 
@@ -33,7 +33,7 @@ def _manager(tmp_path: Path) -> ConfigManager:
     return ConfigManager(tmp_path / "config.yaml")
 
 
-pytestmark = pytest.mark.filterwarnings("ignore::sage_cluster.config_check.ConfigWarning")
+pytestmark = pytest.mark.filterwarnings("ignore::sage_cluster.config.check.ConfigWarning")
 
 
 def test_the_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

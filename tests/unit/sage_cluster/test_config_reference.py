@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from sage_cluster.config_model import Config
-from sage_cluster.config_reference import reference
+from sage_cluster.config.reference import reference
+from sage_cluster.config.schema import Config
 
 PAGE = Path(__file__).parents[3] / "docs" / "configuration.md"
 

@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sage_cluster.config.schema import Config, Worker, parse_worker, parse_workers
 from sage_cluster.config_manager import ConfigManager
-from sage_cluster.config_model import Config, Worker, parse_worker, parse_workers
 from sage_cluster.errors import ConfigError
 
-pytestmark = pytest.mark.filterwarnings("ignore::sage_cluster.config_check.ConfigWarning")
+pytestmark = pytest.mark.filterwarnings("ignore::sage_cluster.config.check.ConfigWarning")
 
 NAMES = st.from_regex(r"[a-z][a-z0-9-]{0,12}(\.[a-z0-9]{1,5})?", fullmatch=True)
 HOSTS = NAMES | st.ip_addresses().map(str)

@@ -14,11 +14,11 @@ from test_on_node_ports import free_port
 
 from sage_cluster import ClusterManager, ConfigManager, DeploymentManager
 from sage_cluster.cli import main
-from sage_cluster.config_model import Config
-from sage_cluster.deployment_config import node_configuration
-from sage_cluster.deployment_errors import DeploymentError
+from sage_cluster.config.schema import Config
+from sage_cluster.deployment.errors import DeploymentError
+from sage_cluster.deployment.node_config import node_configuration
 from sage_cluster.errors import ClusterBusyError, ConfigError, NodeError
-from sage_cluster.ray_node import head_node, worker_nodes
+from sage_cluster.nodes.ray_node import head_node, worker_nodes
 
 
 @pytest.fixture

@@ -12,8 +12,8 @@ import pytest
 from pipe_node import Make, Node, node, package
 from test_deployment_wheel import make_wheel
 
-from sage_cluster.deployment_package import make_package
-from sage_cluster.deployment_wheel import read_wheel
+from sage_cluster.deployment.package import make_package
+from sage_cluster.deployment.wheel import read_wheel
 from sage_cluster.errors import NodeError
 from sage_cluster.on_node.deploy_environ import deployed_environ
 from sage_cluster.on_node.deploy_store import DeployError, Store, python_paths

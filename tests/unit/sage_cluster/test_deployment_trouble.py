@@ -14,9 +14,9 @@ import pytest
 from pipe_node import Make, Node, PipeStream, node, package
 from test_deployment_wheel import make_wheel
 
-from sage_cluster import deployment_talk
-from sage_cluster.deployment_package import make_package
-from sage_cluster.deployment_wheel import read_wheel
+from sage_cluster.deployment import talk
+from sage_cluster.deployment.package import make_package
+from sage_cluster.deployment.wheel import read_wheel
 from sage_cluster.errors import CommandTimeoutError, ConnectionLostError, NodeError
 from sage_cluster.on_node import deploy_main
 from sage_cluster.on_node.deploy_store import DeployError
@@ -171,7 +171,7 @@ def test_a_manifest_cannot_write_outside_of_its_release(node: Node, package: Mak
 
 
 def test_a_silent_node_is_given_up(node: Node, package: Make, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(deployment_talk, "SILENCE_SECONDS", 0.3)
-    monkeypatch.setattr(deployment_talk, "program", lambda: "import time; time.sleep(60)")
+    monkeypatch.setattr(talk, "SILENCE_SECONDS", 0.3)
+    monkeypatch.setattr(talk, "program", lambda: "import time; time.sleep(60)")
     with pytest.raises(ConnectionLostError, match="no sign of life"):
         node.deploy(package("hello"))

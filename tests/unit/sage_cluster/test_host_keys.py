@@ -11,8 +11,8 @@ import paramiko
 import pytest
 
 from sage_cluster.errors import HostKeyChangedError, HostKeyUnknownError
-from sage_cluster.host_keys import check_host_key, known_keys, known_name
-from sage_cluster.ssh_connection import Target
+from sage_cluster.ssh.connection import Target
+from sage_cluster.ssh.host_keys import check_host_key, known_keys, known_name
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from sage_cluster import ConfigManager
-from sage_cluster.membership import Membership
+from sage_cluster.operations.membership import Membership
 
 CONFIG = "head: {host: h}\nworkers_ssh_hosts: a,b\nmonitor: {refresh_interval: 5}\n"
 

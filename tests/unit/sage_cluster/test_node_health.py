@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from sage_cluster.config_model import RecoveryConfig
-from sage_cluster.node_health import Health, NodeRecord, Repair, backoff, judge
+from sage_cluster.config.schema import RecoveryConfig
+from sage_cluster.supervision.health import Health, NodeRecord, Repair, backoff, judge
 
 SETTINGS = RecoveryConfig(suspect_after=2.5, silent_after=4.0, hung_after=2.0)
 NOW = 1000.0

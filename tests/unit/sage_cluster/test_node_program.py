@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
-from sage_cluster.node_program import READ_PROGRAM
+from sage_cluster.nodes.program import READ_PROGRAM
 
 PROGRAM = "import sys; print('rest:', sys.stdin.read())"
 

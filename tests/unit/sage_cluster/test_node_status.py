@@ -9,9 +9,9 @@ import pytest
 
 from sage_cluster.errors import NodeError, SageError
 from sage_cluster.model import ClusterStatus, NodeResult, NodeState, NodeStatus, OperationResult
-from sage_cluster.node_status import RayRows, head_status, node_status, strangers
-from sage_cluster.ray_node import RayNode
-from sage_cluster.ssh_connection import Target
+from sage_cluster.nodes.ray_node import RayNode
+from sage_cluster.nodes.status import RayRows, head_status, node_status, strangers
+from sage_cluster.ssh.connection import Target
 
 NO_ANSWER = NodeError("no answer within 10 s", where="n")
 RAYLET = {"role": "raylet", "pid": 7, "start": 1, "state": "S"}

@@ -9,10 +9,10 @@ from typing import Any, cast
 import pytest
 
 from sage_cluster.errors import NodeError, RayStartError, SageError, SshError
-from sage_cluster.node_work import on_all, start_with_retry
-from sage_cluster.ray_node import RayNode, RayNodes
-from sage_cluster.ssh import fan_out
-from sage_cluster.ssh_connection import Target
+from sage_cluster.nodes.parallel import on_all, start_with_retry
+from sage_cluster.nodes.ray_node import RayNode, RayNodes
+from sage_cluster.ssh.connection import Target
+from sage_cluster.ssh.pool import fan_out
 
 NODES = [RayNode(f"w{number}", "worker", Target(f"w{number}"), {}) for number in range(6)]
 

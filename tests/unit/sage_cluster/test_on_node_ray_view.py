@@ -19,8 +19,8 @@ from test_on_node_environment import make_program
 from test_on_node_ports import free_port
 from test_on_node_sessions import Fakes, fakes_for_a_test
 
+from sage_cluster.nodes.ray_node import ANSWER, program
 from sage_cluster.on_node.ray_view import RayDoesNotAnswerError, await_raylet_end, dashboard, drain, ray_view
-from sage_cluster.ray_node import ANSWER, program
 
 Reply = Callable[[str], tuple[int, bytes]]
 NOT_HTTP = -1

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from sage_cluster.nodes.ray_node import ANSWER, program
 from sage_cluster.on_node.sessions import (
     COOKIE,
     is_alive,
@@ -22,7 +23,6 @@ from sage_cluster.on_node.sessions import (
     session_directories,
     session_processes,
 )
-from sage_cluster.ray_node import ANSWER, program
 
 SESSION = "session_2026-01-02_03-04-05_678901_42"
 OTHER_SESSION = "session_2026-01-03_03-04-05_678901_43"

@@ -17,9 +17,9 @@ from pathlib import Path
 
 import pytest
 
-from sage_cluster import operations as operations_module
 from sage_cluster.errors import ClusterBusyError
-from sage_cluster.operations import Operations
+from sage_cluster.operations import operations as operations_module
+from sage_cluster.operations.operations import Operations
 
 HOLD = (
     "import sys; from pathlib import Path; from sage_cluster.operations import Operations\n"

@@ -12,12 +12,12 @@ from typing import Any, cast
 import pytest
 from test_on_node_sessions import OTHER_SESSION, SESSION, make_session
 
-from sage_cluster.config_model import Config, parse_workers
+from sage_cluster.config.schema import Config, parse_workers
 from sage_cluster.errors import NodeError, RayStartError
+from sage_cluster.nodes.ray_node import ANSWER, RayNode, RayNodes, head_node, program, worker_node, worker_nodes
 from sage_cluster.on_node.main import COMMANDS, answer, run
-from sage_cluster.ray_node import ANSWER, RayNode, RayNodes, head_node, program, worker_node, worker_nodes
-from sage_cluster.ssh import SshPool
-from sage_cluster.ssh_connection import CommandResult, Target
+from sage_cluster.ssh.connection import CommandResult, Target
+from sage_cluster.ssh.pool import SshPool
 
 NODE = RayNode(
     "worker-1",

@@ -10,10 +10,10 @@ import pytest
 from sage_cluster.config_manager import ConfigManager
 from sage_cluster.errors import NodeError
 from sage_cluster.model import NodeResult
-from sage_cluster.operations import Operations
-from sage_cluster.ray_node import RayNode, RayNodes, worker_nodes
-from sage_cluster.rolling_restart import RollingRestart
-from sage_cluster.worker_steps import WorkerSteps
+from sage_cluster.nodes.ray_node import RayNode, RayNodes, worker_nodes
+from sage_cluster.nodes.rolling_restart import RollingRestart
+from sage_cluster.nodes.worker_steps import WorkerSteps
+from sage_cluster.operations.operations import Operations
 
 NAMES = ["a", "b", "c"]
 

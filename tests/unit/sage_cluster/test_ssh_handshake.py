@@ -9,10 +9,10 @@ from pathlib import Path
 import paramiko
 import pytest
 
-from sage_cluster.config_model import SshConfig
+from sage_cluster.config.schema import SshConfig
 from sage_cluster.errors import ConnectionLostError
-from sage_cluster.ssh_connection import Target
-from sage_cluster.ssh_handshake import open_connection
+from sage_cluster.ssh.connection import Target
+from sage_cluster.ssh.handshake import open_connection
 
 
 def test_a_handshake_that_does_not_end_in_time_says_so(tmp_path: Path) -> None:

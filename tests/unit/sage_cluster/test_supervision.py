@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from sage_cluster.errors import SageError
-from sage_cluster.membership import Membership
-from sage_cluster.operations import Operations
-from sage_cluster.supervision import Supervision
+from sage_cluster.operations.membership import Membership
+from sage_cluster.operations.operations import Operations
+from sage_cluster.supervision.process import Supervision
 
 
 @pytest.fixture

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from sage_cluster.console import trouble_table
-from sage_cluster.trouble import Trouble, last_troubles
+from sage_cluster.cli.console import trouble_table
+from sage_cluster.supervision.incidents import Trouble, last_troubles
 
 
 def at(second: float) -> str:

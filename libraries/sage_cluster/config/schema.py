@@ -1,0 +1,252 @@
+"""The configuration as a typed, checked value. Unknown keys are allowed and kept.
+
+The text below each key is what the configuration reference says of it.
+"""
+
+from __future__ import annotations
+
+import getpass
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+from sage_cluster.config.types import (
+    Arguments,
+    Count,
+    Line,
+    LocalPath,
+    OptionalBytes,
+    OptionalCpus,
+    OptionalHost,
+    OptionalLine,
+    OptionalLocalPath,
+    Patterns,
+    Retries,
+    Seconds,
+    Switch,
+    TempDir,
+    Unjudged,
+    User,
+)
+from sage_cluster.config.workers import Host, Port, Worker, WorkerList, parse_worker, parse_workers
+
+__all__ = ["Config", "HeadConfig", "SshConfig", "Worker", "WorkerConfig", "parse_worker", "parse_workers"]
+
+
+def _section(value: object) -> object:
+    # "head:" with nothing below it is how people leave a section at its defaults.
+    return {} if value is None else value
+
+
+def _anything(value: object) -> object:
+    return value if isinstance(value, dict) else {}
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="allow")
+
+
+class HeadConfig(_Section):
+    """The head: where it is, and how Ray is started there. Paths and commands are those of the node."""
+
+    host: Host = "localhost"
+    """Where the head is. It is reached over SSH, also when it is this machine."""
+    ssh_port: Port = 22
+    """Its SSH port."""
+    head_port: Port = 6379
+    """The port of Ray's GCS: workers join there."""
+    dashboard: Switch = True
+    """Whether Ray's dashboard runs."""
+    dashboard_port: Port = 8265
+    """The dashboard's port on the head."""
+    dashboard_host: Host = "0.0.0.0"  # noqa: S104 - Ray's workers and the user's browser are other machines
+    """The address on the head where the dashboard listens."""
+    temp_dir: TempDir = "/tmp/ray_head"  # noqa: S108 - a directory on the node, made there with its owner checked
+    """Ray's files on the head."""
+    log_dir: Line = "~/.sage/logs"
+    """Where Ray's logs on the head are kept when a session has ended."""
+    conda_env: OptionalLine = None
+    """The conda environment that has Ray; it is activated."""
+    python_path: OptionalLine = None
+    """The Python that has Ray: `ray` lies beside it."""
+    ray_command: OptionalLine = None
+    """The `ray` program; otherwise the one of `conda_env`, beside `python_path`, or on the PATH."""
+    sage_home: OptionalLine = None
+    """Where deployed releases lie on the head; otherwise `~/.sage`."""
+    num_cpus: OptionalCpus = None
+    """How many CPUs Ray may use; otherwise all."""
+    object_store_memory: OptionalBytes = None
+    """Bytes of Ray's object store; otherwise Ray decides."""
+    ray_args: Arguments = ()
+    """Further arguments of `ray start`."""
+
+
+class WorkerConfig(_Section):
+    """What holds for every worker. Paths are those of the node."""
+
+    bind_host: OptionalHost = None
+    """The address of the worker that Ray uses; otherwise the one that SSH reaches."""
+    temp_dir: TempDir = "/tmp/ray_worker"  # noqa: S108 - a directory on the node, made there with its owner checked
+    """Ray's files on each worker."""
+    log_dir: Line = "~/.sage/logs"
+    """Where Ray's logs on a worker are kept when a session has ended."""
+    num_cpus: OptionalCpus = None
+    """How many CPUs Ray may use on each worker; otherwise all."""
+    object_store_memory: OptionalBytes = None
+    """Bytes of Ray's object store on each worker; otherwise Ray decides."""
+    ray_args: Arguments = ()
+    """Further arguments of `ray start`."""
+
+
+class SshConfig(_Section):
+    """How nodes are reached; timeouts in seconds, paths on this machine ("~" is expanded)."""
+
+    user: User = Field(default_factory=getpass.getuser, description="a user's login name")
+    """Who logs in on the nodes; otherwise your own user name."""
+    key_path: OptionalLocalPath = None
+    """The private key; otherwise the keys of the SSH agent."""
+    connect_timeout: Seconds = 10.0
+    """How long a node may take to let us in."""
+    command_timeout: Seconds = 60.0
+    """How long a command on a node may take where nothing else says so."""
+    known_hosts: LocalPath = Field(default="~/.ssh/known_hosts", validate_default=True, description="a path")
+    """The file of known host keys."""
+    host_keys: Annotated[Literal["strict", "accept-new"], Field(description="strict or accept-new")] = "strict"
+    """`strict`: only known keys are accepted. `accept-new`: the key of a host is recorded at first contact."""
+    max_connections: Count = 50
+    """How many connections may be open at once."""
+    retries: Retries = 3
+    """How often a connection that failed for a passing reason is tried again."""
+    workers: WorkerList = None
+    """The workers. Counts instead of `workers_ssh_hosts` where both are present."""
+
+
+class RemoteConfig(_Section):
+    """Where things are on the workers."""
+
+    sage_home: OptionalLine = None
+    """Where deployed releases lie on the workers; otherwise `~/.sage`."""
+    python_path: OptionalLine = None
+    """The Python that has Ray: `ray` lies beside it."""
+    ray_command: OptionalLine = None
+    """The `ray` program; otherwise the one of `conda_env`, beside `python_path`, or on the PATH."""
+    conda_env: OptionalLine = None
+    """The conda environment that has Ray; it is activated."""
+
+
+class ClusterConfig(_Section):
+    """How many workers start at once, and how long starting, stopping and draining may take, in seconds."""
+
+    start_concurrency: Count = 8
+    """How many workers start at once. Fewer where nodes share a machine."""
+    start_timeout: Seconds = 120.0
+    """How long a node may take to start and to join."""
+    answer_timeout: Seconds = 15.0
+    """How long a node may take to answer a question about itself. More on slow machines."""
+    stop_timeout: Seconds = 20.0
+    """How long a node's processes may take to end before they are forced."""
+    drain_timeout: Seconds = 30.0
+    """How long running work may take to end before its worker is removed."""
+    version_check: Switch = True
+    """Whether a worker is refused, before anything starts there, whose Ray or Python are not the head's."""
+
+
+class RecoveryConfig(_Section):
+    """The supervisor: whether `start` begins it, what it calls trouble, and how it repairs. Times in seconds."""
+
+    enabled: Switch = True
+    """Whether `start` begins a supervisor."""
+    keep_workers: Switch = False
+    """Whether workers live on while a dead head is brought back (Ray's RocksDB storage: alpha in Ray)."""
+    beat: Seconds = 1.0
+    """How often each node is asked for a sign of life."""
+    suspect_after: Seconds = 2.5
+    """A node is suspect after this much silence."""
+    silent_after: Seconds = 4.0
+    """A node is lost after this much silence."""
+    hung_after: Seconds = 2.0
+    """A stopped raylet or GCS is called hung after this time; one that only answers late after five times this."""
+    attempts: Count = 5
+    """Repairs without success until a node is left to a person."""
+    backoff: Seconds = 2.0
+    """The pause after the first repair; it doubles with each."""
+    backoff_limit: Seconds = 60.0
+    """The longest pause between two repairs."""
+    stable_after: Seconds = 60.0
+    """A node that ran this long is well again: its earlier repairs count no more."""
+
+
+class DeployConfig(_Section):
+    """What `deploy` sends to the nodes: paths on this machine; how many releases a node keeps; seconds per node."""
+
+    project: OptionalLocalPath = None
+    """What is sent: a project's directory, or a wheel."""
+    wheels: OptionalLocalPath = None
+    """A directory of all wheels that the project needs. With it, no package index is asked."""
+    cache: LocalPath = Field(default="~/.cache/sage-cluster", validate_default=True, description="a path")
+    """Where wheels are kept on this machine."""
+    exclude: Patterns = ()
+    """What is not sent, beside what git ignores, secrets, caches and data."""
+    keep: Count = 3
+    """How many releases each node keeps, for `--rollback`."""
+    timeout: Seconds = 300.0
+    """How long a deployment may take on one node."""
+
+
+class DaemonConfig(_Section):
+    """SAGE's own daemon."""
+
+    host: Unjudged = "localhost"
+    """Where SAGE's daemon listens."""
+    port: Unjudged = 19001
+    """Its port."""
+
+
+class OutputConfig(_Section):
+    """How SAGE prints."""
+
+    format: Unjudged = "table"
+    """How SAGE prints results."""
+    colors: Unjudged = True
+    """Whether SAGE prints in colours."""
+
+
+class MonitorConfig(_Section):
+    """SAGE's monitor; seconds."""
+
+    refresh_interval: Unjudged = 5
+    """How often SAGE's monitor looks."""
+
+
+class JobManagerConfig(_Section):
+    """SAGE's job manager; seconds."""
+
+    timeout: Unjudged = 300
+    """How long SAGE's job manager waits."""
+    retry_attempts: Unjudged = 3
+    """How often it tries again."""
+
+
+class Config(_Section):
+    """The whole configuration file."""
+
+    head: Annotated[HeadConfig, BeforeValidator(_section)] = HeadConfig()
+    worker: Annotated[WorkerConfig, BeforeValidator(_section)] = WorkerConfig()
+    ssh: Annotated[SshConfig, BeforeValidator(_section)] = Field(default_factory=SshConfig)
+    remote: Annotated[RemoteConfig, BeforeValidator(_section)] = RemoteConfig()
+    cluster: Annotated[ClusterConfig, BeforeValidator(_section)] = ClusterConfig()
+    recovery: Annotated[RecoveryConfig, BeforeValidator(_section)] = RecoveryConfig()
+    deploy: Annotated[DeployConfig, BeforeValidator(_section)] = DeployConfig()
+    daemon: Annotated[DaemonConfig, BeforeValidator(_anything)] = DaemonConfig()
+    output: Annotated[OutputConfig, BeforeValidator(_anything)] = OutputConfig()
+    monitor: Annotated[MonitorConfig, BeforeValidator(_anything)] = MonitorConfig()
+    jobmanager: Annotated[JobManagerConfig, BeforeValidator(_anything)] = JobManagerConfig()
+    workers_ssh_hosts: WorkerList = None
+    """The workers, each where its SSH server listens. The name of a worker is its host."""
+
+    @property
+    def workers(self) -> tuple[Worker, ...]:
+        """The workers, in the file's order; ``ssh.workers`` wins where both lists are present."""
+        if self.ssh.workers is not None:
+            return self.ssh.workers
+        return self.workers_ssh_hosts or ()

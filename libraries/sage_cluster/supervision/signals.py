@@ -1,0 +1,55 @@
+"""What the watchers hear, on its way to the supervisor's own thread; and Ray's view, which comes with the head's."""
+
+from __future__ import annotations
+
+import queue
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from sage_cluster.config.schema import RecoveryConfig
+from sage_cluster.supervision.health import NodeRecord
+
+
+class NodeSignals:
+    """A queue of what was heard. `put` from any thread."""
+
+    def __init__(self) -> None:
+        self._queue: queue.SimpleQueue[tuple[str, dict[str, Any]]] = queue.SimpleQueue()
+
+    def put(self, name: str, heard: dict[str, Any]) -> None:
+        """A node's name and what was heard, see `sage_cluster.supervision.watcher.Signal`."""
+        self._queue.put((name, heard))
+
+    def take_in(self, records: Mapping[str, NodeRecord], seconds: float) -> set[str]:
+        """Put what comes within ``seconds`` into the records, or until a process has ended; answers where one has."""
+        ended: set[str] = set()
+        until = time.monotonic() + seconds
+        try:
+            while (left := until - time.monotonic()) > 0:
+                name, heard = self._queue.get(timeout=0 if ended else left)
+                if name in records:
+                    records[name].take_in(heard, time.monotonic())
+                    ended |= {name} if "ended" in heard else set()
+        except queue.Empty:
+            pass
+        return ended
+
+
+class RaysView:
+    """Ray's states by node id, made once from each answer of the head."""
+
+    def __init__(self) -> None:
+        self._rows: list[dict[str, Any]] = []
+        self._states: dict[str, str] = {}
+
+    def of(self, head: NodeRecord | None, now: float, settings: RecoveryConfig) -> dict[str, str] | None:
+        """None while Ray cannot be asked: what a head said before it fell silent is no view any more."""
+        if head is None or head.beat is None or head.beat["nodes"] is None:
+            return None
+        if now - head.beat_at > settings.suspect_after:
+            return None
+        if self._rows is not head.beat["nodes"]:
+            self._rows = head.beat["nodes"]
+            self._states = {row["node_id"]: row["state"] for row in self._rows}
+        return self._states

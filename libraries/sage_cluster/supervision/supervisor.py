@@ -1,0 +1,247 @@
+"""Notices a dead, hung or cut-off node and brings it back, with back-off and a limit; never against a person's will."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import islice
+from typing import Any
+
+from sage_cluster.config.schema import RecoveryConfig
+from sage_cluster.config_manager import ConfigManager
+from sage_cluster.errors import ConfigError
+from sage_cluster.nodes.ray_node import RayNode, RayNodes, head_node, worker_nodes
+from sage_cluster.operations.membership import Membership, Start
+from sage_cluster.operations.operations import Operations
+from sage_cluster.ssh.pool import SshPool
+from sage_cluster.supervision.health import REJOIN_SECONDS, Health, NodeRecord, Repair, Verdict, backoff, judge
+from sage_cluster.supervision.repair import Outcome, Repairer
+from sage_cluster.supervision.signals import NodeSignals, RaysView
+from sage_cluster.supervision.watcher import NodeWatcher
+
+TICK_SECONDS = 0.1
+CONFIG_SECONDS = 1.0
+REPAIRS_AT_ONCE = 8
+REST_FACTOR = 10
+"""Judging all nodes is followed by a rest so many times as long as the processor time it took."""
+SWITCH_SECONDS = 0.05
+"""With Python's own 5 ms, a thousand threads that wait for the interpreter ask for it 200,000 times a second."""
+
+Publish = Callable[[dict[str, dict[str, Any]]], None]
+"""Called with every node's ``state`` and ``reason``, by name, whenever one changes."""
+
+
+class Supervisor:
+    """Watches the wanted nodes of one cluster and repairs them. Everything it sees and does goes to the journal."""
+
+    def __init__(self, config_manager: ConfigManager, publish: Publish) -> None:
+        self._config_manager = config_manager
+        self._operations = Operations(config_manager.path)
+        self._membership = Membership(config_manager.path)
+        self._pool = SshPool(lambda: self._config_manager.load().ssh)
+        self._nodes = RayNodes(self._pool)
+        self._repairer = Repairer(config_manager, self._operations, self._membership)
+        self._publish = publish
+        self._signals = NodeSignals()
+        self._rays_view = RaysView()
+        self._records: dict[str, NodeRecord] = {}
+        self._watchers: dict[str, NodeWatcher] = {}
+        self._executor = ThreadPoolExecutor(max_workers=REPAIRS_AT_ONCE, thread_name_prefix="repair")
+        self._repairs: list[tuple[dict[str, Repair], Future[Outcome]]] = []
+        self._starts: dict[str, Start] = {}
+        self._unpublished = False
+        self._refused = ""
+        self._ended = threading.Event()
+
+    def stop(self) -> None:
+        """Let `run` return soon."""
+        self._ended.set()
+
+    def run(self) -> None:
+        """Supervise until `stop`, or until the configuration is gone. The process is taken to do nothing else."""
+        self._operations.record("supervisor started")
+        settings = self._config_manager.load().recovery
+        looked, rests_until, was_busy = 0.0, 0.0, False
+        sys.setswitchinterval(SWITCH_SECONDS)
+        while not self._ended.is_set() and self._config_manager.path.exists():
+            ended = self._signals.take_in(self._records, TICK_SECONDS)
+            busy = self._somebody_operates()
+            # An operation may have changed who is wanted: nothing is judged by what was true before it.
+            if (was_busy and not busy) or time.monotonic() - looked >= CONFIG_SECONDS:
+                looked = time.monotonic()
+                settings = self._look(settings)
+            was_busy = busy
+            # The end of a process is judged at once, but not all nodes each time: that would be their number squared.
+            if not busy and time.monotonic() >= rests_until:
+                began, used = time.monotonic(), time.thread_time()
+                self._judge(list(self._records.values()), settings)
+                rests_until = began + max(TICK_SECONDS, REST_FACTOR * (time.thread_time() - used))
+            elif not busy and ended:
+                self._judge([r for name in {*ended, *self._heads()} if (r := self._records.get(name))], settings)
+            if self._unpublished:
+                self._publish_states()
+        for watcher in self._watchers.values():
+            watcher.stop()
+        self._executor.shutdown(wait=True, cancel_futures=True)
+        self._repairer.close()
+        self._pool.close()
+        if self._config_manager.path.exists():
+            self._operations.record("supervisor stopped")
+
+    def _look(self, settings: RecoveryConfig) -> RecoveryConfig:
+        """Watch exactly the wanted nodes of the configuration; a broken configuration changes nothing."""
+        try:
+            config = self._config_manager.load()
+        except ConfigError as error:
+            if str(error) != self._refused:
+                self._refused = str(error)
+                self._operations.record("configuration refused", error=self._refused)
+            return settings
+        self._refused = ""
+        wanted = self._membership.starts()
+        nodes: dict[str, RayNode] = {n.name: n for n in (head_node(config), *worker_nodes(config)) if n.name in wanted}
+        gone = set(self._watchers) - set(nodes)
+        for name in gone:
+            self._watchers.pop(name).stop()
+            del self._records[name]
+            self._operations.record("let go", node=name)
+        if gone:
+            self._unpublished = True
+        for name, node in nodes.items():
+            if name not in self._watchers:
+                self._records[name] = NodeRecord(name, node.role, time.monotonic())
+                self._watchers[name] = NodeWatcher(node, self._nodes, config.recovery.beat, self._signals.put)
+                self._watchers[name].start()
+            elif wanted[name] != self._starts.get(name) and wanted[name].pid != os.getpid():
+                self._begin_anew(self._records[name])
+        self._starts = wanted
+        return config.recovery
+
+    def _begin_anew(self, record: NodeRecord) -> None:
+        """A person started the node again: what was tried before does not count any more."""
+        record.begin_anew(time.monotonic())
+        if record.state is Health.QUARANTINED:
+            self._set_state(record, Health.SUSPECT, "a person started it again")
+        self._unpublished = True
+
+    def _somebody_operates(self) -> bool:
+        """Whether a person's operation runs: what ends now, ends on purpose."""
+        holder = self._operations.current()
+        return holder is not None and holder["pid"] != os.getpid()
+
+    def _judge(self, records: list[NodeRecord], settings: RecoveryConfig) -> None:
+        self._finish_repairs(settings)
+        under_repair = {name for names, _ in self._repairs for name in names}
+        now = time.monotonic()
+        head_record = next((self._records[name] for name in self._heads()), None)
+        ray = self._rays_view.of(head_record, now, settings)
+        head_is_away = self._head_is_away()
+        due: dict[str, Repair] = {}
+        for record in records:
+            if record.name in under_repair or record.is_new(now, settings):
+                continue
+            if head_is_away and settings.keep_workers and record.role == "worker":
+                record.rejoin_by = now + REJOIN_SECONDS
+            verdict = judge(record, ray, now, settings)
+            self._note(record, verdict, now, settings)
+            if verdict.repair is Repair.DASHBOARD:
+                self._respawn_dashboard(record, now, settings)
+            elif verdict.repair and record.state is not Health.QUARANTINED and now >= record.next_attempt:
+                due[record.name] = verdict.repair
+        head = next((name for name in due if self._records[name].role == "head"), None)
+        if head and not self._repairs:
+            self._begin_repair({head: due[head]}, settings)  # it takes the workers along
+        elif due and not head and not self._head_is_away():
+            self._begin_repair(due, settings)
+
+    def _head_is_away(self) -> bool:
+        """Whether the head is known not to work. A worker cannot start without it, so each has to wait for it."""
+        away = (Health.LOST, Health.RECOVERING, Health.QUARANTINED)
+        return any(self._records[name].state in away for name in self._heads())
+
+    def _heads(self) -> list[str]:
+        """The head's name, if it is watched; it is the first in the configuration, so the first here nearly always."""
+        return list(islice((record.name for record in self._records.values() if record.role == "head"), 1))
+
+    def _note(self, record: NodeRecord, verdict: Verdict, now: float, settings: RecoveryConfig) -> None:
+        """Keep the verdict; a change of state is an event."""
+        if verdict.state is Health.RUNNING:
+            record.trouble_since = None
+            record.running_since = record.running_since or now
+            if now - record.running_since >= settings.stable_after:
+                record.attempts, record.respawns, record.tried = 0, 0, []
+        else:
+            record.running_since = None
+            record.trouble_since = record.trouble_since or now
+            if record.state is Health.QUARANTINED:
+                return
+        self._set_state(record, verdict.state, verdict.reason)
+
+    def _set_state(self, record: NodeRecord, state: Health, reason: str = "") -> None:
+        changed, record.state, record.reason = record.state is not state, state, reason
+        if not changed:
+            return
+        self._operations.record("observed", node=record.name, state=state.value, reason=reason)
+        self._unpublished = True
+
+    def _publish_states(self) -> None:
+        """Once for all changes of a turn: each tells of all nodes."""
+        self._unpublished = False
+        known = [r for r in self._records.values() if r.state]
+        self._publish({r.name: {"state": r.state, "reason": r.reason, "tried": r.tried} for r in known})
+
+    def _begin_repair(self, due: dict[str, Repair], settings: RecoveryConfig) -> None:
+        now = time.monotonic()
+        for name, repair in list(due.items()):
+            record = self._records[name]
+            if record.attempts >= settings.attempts:
+                del due[name]
+                self._operations.record("quarantined", node=name, tried=record.tried)
+                tried = "; ".join(record.tried)
+                self._set_state(record, Health.QUARANTINED, f"{record.attempts} repairs did not help ({tried})")
+                continue
+            record.attempts += 1
+            record.next_attempt = now + backoff(record.attempts, settings)
+            self._operations.record("decided", node=name, action=repair.value, reason=record.reason)
+        if not due:
+            return
+        for name in due:
+            self._set_state(self._records[name], Health.RECOVERING, "a repair is under way")
+        self._repairs.append((due, self._executor.submit(self._repairer.repair, due)))
+
+    def _respawn_dashboard(self, record: NodeRecord, now: float, settings: RecoveryConfig) -> None:
+        """Run the dashboard again. It is no reason to give a node up: after the last attempt only that is told."""
+        if now < record.next_respawn or record.respawns > settings.attempts:
+            return
+        record.respawns += 1
+        if record.respawns > settings.attempts:
+            self._operations.record("given up", node=record.name, action=Repair.DASHBOARD.value, reason=record.reason)
+            return
+        record.next_respawn = now + backoff(record.respawns, settings)
+        self._operations.record("decided", node=record.name, action=Repair.DASHBOARD.value, reason=record.reason)
+        self._watchers[record.name].wish("respawn dashboard")
+        self._operations.record("repairing", node=record.name, action=Repair.DASHBOARD.value)
+
+    def _finish_repairs(self, settings: RecoveryConfig) -> None:
+        """Take in how repairs ended. A node that was not repaired keeps its turn."""
+        for done, repair in [entry for entry in self._repairs if entry[1].done()]:
+            self._repairs.remove((done, repair))
+            self._take_in(done, repair.result(), settings)
+
+    def _take_in(self, done: dict[str, Repair], outcome: Outcome, settings: RecoveryConfig) -> None:
+        now = time.monotonic()
+        for name, how in done.items():
+            record = self._records.get(name)
+            if record is None:
+                continue
+            if outcome.put_off:
+                record.attempts -= 1
+                record.next_attempt = now + settings.backoff
+            else:
+                said = outcome.said.get(name, "not wanted any more")
+                record.tried.append(f"{how.value}: {said.splitlines()[0]}")
+            record.forget_heard(now)

@@ -1,0 +1,93 @@
+"""One thread per node: keeps a watch running there over a kept connection and passes on what it says."""
+
+from __future__ import annotations
+
+import json
+import socket
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+from sage_cluster.errors import ConnectionRefusedByHostError, SageError
+from sage_cluster.nodes.ray_node import RayNode, RayNodes
+from sage_cluster.ssh.connection import SshStream
+
+Signal = Callable[[str, dict[str, Any]], None]
+"""Called with the node's name and what was heard: ``beat``, ``ended``, ``contact_error`` or ``sshd_refuses``."""
+
+READ_SECONDS = 1.0  # at most; what comes is read at once
+RETRY_SECONDS = 1.0
+SSHD_SECONDS = 5.0  # each look is a line in the log of its sshd
+SSHD_AGAIN_SECONDS = 1.0  # an sshd that is only restarted listens again by then
+SSHD_TIMEOUT = 2.0
+
+
+class NodeWatcher(threading.Thread):
+    """Runs until `stop`. Signals come from this thread."""
+
+    def __init__(self, node: RayNode, nodes: RayNodes, beat_seconds: float, signal: Signal) -> None:
+        super().__init__(name=f"watch-{node.name}", daemon=True)
+        self._node = node
+        self._nodes = nodes
+        self._beat_seconds = beat_seconds
+        self._signal = signal
+        self._ended = threading.Event()
+        self._wishes: list[str] = []
+
+    def stop(self) -> None:
+        """End the watch, here and on the node."""
+        self._ended.set()
+
+    def wish(self, line: str) -> None:
+        """Ask the node's watch for something, with the next ping: "respawn dashboard"."""
+        self._wishes.append(line)
+
+    def run(self) -> None:
+        """Watch, and begin again after each failure."""
+        while not self._ended.is_set():
+            try:
+                stream = self._nodes.watch(self._node)
+            except SageError as error:
+                refused = isinstance(error, ConnectionRefusedByHostError)
+                self._signal(self._node.name, {"contact_error": str(error), "sshd_refuses": refused})
+            else:
+                self._signal(self._node.name, {"sshd_refuses": False})  # it has just let us in
+                try:
+                    self._listen(stream)
+                except SageError as error:
+                    self._signal(self._node.name, {"contact_error": str(error)})
+                finally:
+                    stream.close()
+            self._nodes.forget(self._node)
+            self._ended.wait(RETRY_SECONDS)
+
+    def _listen(self, stream: SshStream) -> None:
+        pinged = 0.0
+        asked_sshd = time.monotonic()
+        refused = False
+        while not self._ended.is_set():
+            now = time.monotonic()
+            if now - pinged >= self._beat_seconds:
+                wishes, self._wishes = self._wishes, []
+                stream.send("".join(f"{wish}\n" for wish in wishes) or "ping\n")
+                pinged = now
+            until_ping = max(0.0, pinged + self._beat_seconds - now)
+            for line in stream.lines(min(READ_SECONDS, until_ping)):
+                if line.startswith("{"):
+                    self._signal(self._node.name, json.loads(line))
+            if now - asked_sshd >= (SSHD_AGAIN_SECONDS if refused else SSHD_SECONDS):
+                before, refused = refused, self._sshd_refuses()
+                self._signal(self._node.name, {"sshd_refuses": before and refused})
+                asked_sshd = now
+
+    def _sshd_refuses(self) -> bool:
+        """Whether new connections are refused, though the kept one lives on."""
+        target = self._node.target
+        try:
+            with socket.create_connection((target.host, target.port), SSHD_TIMEOUT):
+                return False
+        except ConnectionRefusedError:
+            return True
+        except OSError:
+            return False
