@@ -8,7 +8,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from sage_lab import cgroups
+from sage_lab.machine import cgroups
 
 # Places of the columns in /proc/stat's line "cpu", see proc_stat(5): user, nice, system, irq, softirq.
 BUSY = (1, 2, 3, 6, 7)

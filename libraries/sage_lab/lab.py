@@ -9,15 +9,15 @@ from typing import TypeVar
 
 from sage_lab import fingerprint, pace
 from sage_lab.errors import LabError, LabNotUpError, UnknownNodeError
-from sage_lab.host import usual_umask
 from sage_lab.ledger import Ledger
+from sage_lab.machine.commands import usual_umask
+from sage_lab.machine.namespaces import need_root
 from sage_lab.model import Completed, LabNode, NodeHealth
-from sage_lab.namespaces import need_root
 from sage_lab.progress import Report, silent, step
 from sage_lab.providers import Ability
-from sage_lab.providers.hypervisor import Hypervisor
 from sage_lab.providers.registry import DEFAULT, Choice
-from sage_lab.providers.vagrant import VagrantProvider
+from sage_lab.providers.vagrant.hypervisor import Hypervisor
+from sage_lab.providers.vagrant.provider import VagrantProvider
 from sage_lab.state import (
     DESCRIPTION,
     directory_of,

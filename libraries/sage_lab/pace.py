@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sage_lab import lab_files
+from sage_lab import files
 from sage_lab.errors import NodeNotReadyError
 from sage_lab.progress import Report
 
@@ -36,7 +36,7 @@ def settle(lab: Lab, report: Report) -> None:
     (lab.directory / _FILE).write_text(f"{pace}\n", encoding="utf-8")
     if pace > 1:
         report(f"pace {pace:g}: every wait is so many times longer")
-        lab_files.be_patient(lab.config_path, lab.ssh_config_path, pace)
+        files.be_patient(lab.config_path, lab.ssh_config_path, pace)
 
 
 def of(directory: Path) -> float:

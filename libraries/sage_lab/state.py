@@ -12,10 +12,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from sage_lab import lock
 from sage_lab.errors import LabNameError
 from sage_lab.ledger import Ledger
-from sage_lab.namespaces import need_root, on_host
+from sage_lab.machine import lock
+from sage_lab.machine.namespaces import need_root, on_host
 from sage_lab.undo import NETWORKS, UNDOERS, remove_directory
 
 HOME = Path("/var/lib/sage-lab")

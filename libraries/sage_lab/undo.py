@@ -14,10 +14,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sage_lab import cgroups, host, kernel, lock
 from sage_lab.errors import CommandTimeoutError, LabError, MachineError, NodeStateError, SweepError
 from sage_lab.ledger import Ledger, Left, Undo
-from sage_lab.providers import docker_engine, libvirt
+from sage_lab.machine import cgroups, commands, kernel, lock
+from sage_lab.providers.compose import engine
+from sage_lab.providers.vagrant import libvirt
 
 if TYPE_CHECKING:
     from sage_lab.lab import Lab
@@ -113,7 +114,7 @@ def _machines_stay(lab: Path) -> bool:
 def _heal(path: Path) -> Left | None:
     """Heal the fault where its machines answer; raises SweepError when that does not succeed."""
     # The faults of a lab are built on the lab, which is built on this: imported here, they make no circle.
-    from sage_lab.faults import record, watcher  # noqa: PLC0415
+    from sage_lab.faults import lease, record  # noqa: PLC0415
     from sage_lab.faults.fault import Fault  # noqa: PLC0415
     from sage_lab.lab import Lab  # noqa: PLC0415
 
@@ -126,7 +127,7 @@ def _heal(path: Path) -> Left | None:
         gone = [node for node in what.targets if not _answers(lab, node)]
         if rest := tuple(node for node in what.targets if node not in gone):
             Fault(lab, replace(what, targets=rest)).heal()
-        watcher.stop(lab.directory, what.id)
+        lease.stop(lab.directory, what.id)
     except LabError as error:
         raise SweepError(f"the fault is not healed: {error}", where=str(path), fix="heal it by hand") from error
     return Left(f"'{what.kind}' on {', '.join(gone)}: the machine does not answer") if gone else None
@@ -143,11 +144,11 @@ def _answers(lab: Lab, node: str) -> bool:
 def end_fault_watcher(target: str) -> bool:
     """End the process that would heal a fault, known by ``<pid> <start time> <fault>``; another one has other times."""
     pid, start, _ = target.split()
-    handle = host.open_process(int(pid))
+    handle = commands.open_process(int(pid))
     if handle is None:
         return False
     try:
-        if host.start_time(int(pid)) != int(start):
+        if commands.start_time(int(pid)) != int(start):
             return False
         signal.pidfd_send_signal(handle, signal.SIGKILL)
         select.select([handle], [], [], _UNMOUNT_DEADLINE)
@@ -165,7 +166,7 @@ UNDOERS: Mapping[str, Undo] = {
     "networks-directory": leave_networks_directory,
     "cgroup": cgroups.remove,
     "libvirt": libvirt.sweep,
-    "compose": docker_engine.sweep,
+    "compose": engine.sweep,
     "fault": discard_fault,
     "fault-watcher": end_fault_watcher,
 }

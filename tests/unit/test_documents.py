@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from sage_cluster.cli.main import main as sage_cluster
-from sage_lab.cli import commands as sage_lab
+from sage_lab.cli.main import commands as sage_lab
 from SageLibrary.running.cli import main as sage_test
 
 ROOT = Path(__file__).parents[2]

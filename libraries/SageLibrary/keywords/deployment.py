@@ -14,7 +14,7 @@ from robot.api import logger
 from robot.api.deco import keyword
 
 from sage_cluster import OperationResult
-from sage_lab.namespaces import on_host
+from sage_lab.machine.namespaces import on_host
 from SageLibrary.keywords.component import Component
 from SageLibrary.node_name import NodeName
 from SageLibrary.stage import Stage

@@ -9,7 +9,7 @@ import psutil
 
 from sage_cluster.nodes.ray_node import KEPT_LOGS
 from sage_lab import Lab
-from sage_lab.lab_files import LOG_DIRECTORY
+from sage_lab.files import LOG_DIRECTORY
 from SageLibrary.stress.growth import MIB, Allowance
 
 CONTROLLER = {

@@ -1,6 +1,7 @@
 """Faults: break a node of the lab on purpose, see that it is broken, and mend it."""
 
 from sage_lab.faults.active_faults import active, find, heal_all
+from sage_lab.faults.agent import cluster_processes
 from sage_lab.faults.catalogue import catalogue, kind_of
 from sage_lab.faults.errors import (
     FaultError,
@@ -13,7 +14,6 @@ from sage_lab.faults.errors import (
 from sage_lab.faults.fault import Fault
 from sage_lab.faults.injection import LEASE, inject
 from sage_lab.faults.kinds import Family, FaultKind, Kind, Option
-from sage_lab.faults.node_agent import cluster_processes
 from sage_lab.faults.residue import Leak, Origin, Residue, compare, snapshot
 
 __all__ = [

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from sage_lab.faults import clock, disk, environment, link, link_down, node, partition, process, resource, ssh
 from sage_lab.faults.errors import UnknownFaultError
+from sage_lab.faults.families import clock, disk, environment, link, link_down, node, partition, process, resource, ssh
 from sage_lab.faults.kinds import FaultKind, Kind
 
 _ALL: tuple[Kind, ...] = (

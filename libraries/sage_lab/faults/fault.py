@@ -9,7 +9,8 @@ from types import TracebackType
 from typing import Self, TypeVar
 
 from sage_lab.errors import LabError, NodeStateError
-from sage_lab.faults import events, record, watcher
+from sage_lab.faults import events, record
+from sage_lab.faults import lease as watcher
 from sage_lab.faults.catalogue import kind_of
 from sage_lab.faults.errors import (
     FaultError,

@@ -5,7 +5,8 @@ from __future__ import annotations
 import secrets
 
 from sage_lab.errors import LabError
-from sage_lab.faults import events, record, watcher
+from sage_lab.faults import events, record
+from sage_lab.faults import lease as watcher
 from sage_lab.faults.catalogue import kind_of
 from sage_lab.faults.errors import FaultNotEffectiveError, FaultOptionError, FaultUnsupportedError
 from sage_lab.faults.fault import Fault, each

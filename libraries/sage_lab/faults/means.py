@@ -7,8 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from sage_lab.faults.agent import ask
 from sage_lab.faults.kinds import Options, Plan
-from sage_lab.faults.node_agent import ask
 from sage_lab.lab import Lab
 
 Probe = Callable[[Lab, str, Plan], str]

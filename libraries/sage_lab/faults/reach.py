@@ -10,8 +10,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
+from sage_lab.faults.agent import ask
 from sage_lab.faults.errors import FaultError
-from sage_lab.faults.node_agent import ask
 from sage_lab.faults.on_node import exchange, knocking
 from sage_lab.lab import Lab
 

@@ -12,7 +12,7 @@ from enum import StrEnum
 from typing import Any
 
 from sage_lab.errors import NodeStateError
-from sage_lab.faults.node_agent import ask
+from sage_lab.faults.agent import ask
 from sage_lab.lab import Lab
 
 FREE_TOLERANCE = 32 * 1024**2

@@ -7,8 +7,8 @@ import json
 import re
 from collections.abc import Iterable
 
-from sage_lab import host
 from sage_lab.errors import LabError
+from sage_lab.machine import commands
 
 _POOL = ipaddress.IPv4Network("198.18.0.0/15")
 """Addresses kept for tests of network devices (RFC 2544): nobody's real network has them."""
@@ -22,7 +22,7 @@ def choose(count: int, libvirt_networks: str = "", routes: str | None = None) ->
     ``libvirt_networks`` is the XML of libvirt's networks, ``routes`` what ``ip -json route`` says.
     Raises LabError when there are not so many.
     """
-    said = host.run(["ip", "-json", "route", "show", "table", "all"]).stdout if routes is None else routes
+    said = commands.run(["ip", "-json", "route", "show", "table", "all"]).stdout if routes is None else routes
     used = [*_of_routes(said), *_of_libvirt(libvirt_networks)]
     free: list[str] = []
     for network in list(_POOL.subnets(new_prefix=24))[_KEPT:]:

@@ -9,8 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 from sage_lab.errors import CommandTimeoutError, MachineError, NodeStateError
 from sage_lab.model import LabNode, NodeHealth
 from sage_lab.providers import sshd
-from sage_lab.providers.libvirt import Domain
 from sage_lab.providers.ssh_access import SshAccess
+from sage_lab.providers.vagrant.libvirt import Domain
 
 Sizes = dict[str, tuple[int, int]]
 _COMMAND = "cat /proc/meminfo; df --block-size=1 --output=used,size /"

@@ -9,7 +9,11 @@ from typing import Any
 
 from sage_lab.errors import LabError
 from sage_lab.inventory import Inventory
-from sage_lab.providers import Ability, Provider, compose, container, static, vagrant
+from sage_lab.providers import Ability, Provider
+from sage_lab.providers.compose import provider as compose
+from sage_lab.providers.container import provider as container
+from sage_lab.providers.static import provider as static
+from sage_lab.providers.vagrant import provider as vagrant
 from sage_lab.topology import Topology
 
 DEFAULT = container.ContainerProvider.name

@@ -15,8 +15,8 @@ from pathlib import Path
 
 import paramiko
 
-from sage_lab import host
 from sage_lab.errors import CommandTimeoutError, LabError, MachineError, NodeStateError, NotPossibleError
+from sage_lab.machine import commands
 from sage_lab.model import Become, Completed
 
 _GRACE = 5.0
@@ -79,7 +79,7 @@ class SshAccess:
 
     def _command(self, argv: Sequence[str], *, root: bool, user: str, timeout: float) -> list[str]:
         # The machine itself ends the command in time, even when the connection is gone.
-        bounded = ["env", f"PATH={host.PATH}", "timeout", "--signal=KILL", f"{max(0.1, timeout):.3f}", *argv]
+        bounded = ["env", f"PATH={commands.PATH}", "timeout", "--signal=KILL", f"{max(0.1, timeout):.3f}", *argv]
         if root and user != "root":
             bounded = ["sudo", "-n", "-H", "--", *bounded]
         # Of a command that a signal ended SSH tells no status: a shell does.

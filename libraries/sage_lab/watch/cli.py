@@ -9,7 +9,7 @@ import threading
 import click
 import yaml
 
-from sage_lab.cli_options import name_option
+from sage_lab.cli.options import name_option
 from sage_lab.errors import LabError
 from sage_lab.lab import Lab
 from sage_lab.watch.forward import CONNECT_SECONDS, Forward

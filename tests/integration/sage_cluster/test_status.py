@@ -112,7 +112,7 @@ def other_operation(cluster_manager: ClusterManager) -> Iterator[subprocess.Pope
     program = f"""
         import signal
         from pathlib import Path
-        from sage_cluster.operations import Operations
+        from sage_cluster.operations.operations import Operations
         with Operations(Path({str(cluster_manager.config.path)!r})).exclusive("polish cluster"):
             print("holding", flush=True)
             signal.pause()

@@ -8,7 +8,7 @@ from pathlib import Path
 import yaml
 
 from sage_lab import Lab, LabNode
-from sage_lab.environment import program
+from sage_lab.machine.environment import program
 
 SUDO = "echo 'sage ALL=(ALL) NOPASSWD: ALL' >/etc/sudoers && chmod 440 /etc/sudoers"
 

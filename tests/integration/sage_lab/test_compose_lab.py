@@ -11,7 +11,7 @@ import pytest
 from sage_lab import CommandTimeoutError, Lab, LabError, LabNameError, NodeStateError, Topology
 from sage_lab.faults.injection import inject
 from sage_lab.faults.residue import compare, snapshot
-from sage_lab.providers.docker_engine import Engine
+from sage_lab.providers.compose.engine import Engine
 from sage_lab.topology import GIB, MIB
 
 NAME = f"t-compose-{os.getpid()}"

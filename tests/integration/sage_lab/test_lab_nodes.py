@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from sage_lab import CommandTimeoutError, Completed, Lab, LabError, NodeStateError, Topology, host, namespaces
-from sage_lab.environment import shared_directories
+from sage_lab import CommandTimeoutError, Completed, Lab, LabError, NodeStateError, Topology
+from sage_lab.machine import commands, namespaces
+from sage_lab.machine.environment import shared_directories
 from sage_lab.topology import MIB
 
 pytestmark = pytest.mark.lab
@@ -92,7 +93,7 @@ def test_names_resolve_to_the_cluster_link_on_nodes(lab: Lab) -> None:
 def test_ssh_with_openssh_works_as_user_sage_and_passes_the_status_on(lab: Lab) -> None:
     def ssh(*command: str) -> Completed:
         argv = ["ssh", "-F", str(lab.ssh_config_path), "worker-1", *command]
-        return namespaces.on_network(Path("/run/netns") / lab.name, lambda: host.try_run(argv))
+        return namespaces.on_network(Path("/run/netns") / lab.name, lambda: commands.try_run(argv))
 
     ended = ssh("id -un; hostname; exit 9")
     assert (ended.returncode, ended.stdout) == (9, "sage\nworker-1\n"), ended.stderr

@@ -10,8 +10,8 @@ from typing import Any, cast
 
 import pytest
 
+from sage_lab.faults.agent import ANSWER
 from sage_lab.faults.errors import NodeRefusedError
-from sage_lab.faults.node_agent import ANSWER
 from sage_lab.model import Completed
 from SageLibrary.keywords import deployment
 from SageLibrary.keywords.deployment import DeploymentKeywords

@@ -10,7 +10,7 @@ from click.testing import CliRunner, Result
 
 from sage_cluster import NodeState
 from sage_cluster.supervision.health import Health
-from sage_lab.cli import commands
+from sage_lab.cli.main import commands
 from sage_lab.faults import FaultKind
 from SageLibrary.keywords.connection import SshProblem
 from SageLibrary.reference.arguments import ARGUMENTS

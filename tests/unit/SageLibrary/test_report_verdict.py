@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from sage_cluster.config.workers import parse_worker
-from sage_lab import Lab, kernel
+from sage_lab import Lab
+from sage_lab.machine import kernel
 from SageLibrary import SageLibrary
 from SageLibrary.report import history
 from SageLibrary.report.recorder import Files, Recorder

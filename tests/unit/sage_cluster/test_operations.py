@@ -22,7 +22,7 @@ from sage_cluster.operations import operations as operations_module
 from sage_cluster.operations.operations import Operations
 
 HOLD = (
-    "import sys; from pathlib import Path; from sage_cluster.operations import Operations\n"
+    "import sys; from pathlib import Path; from sage_cluster.operations.operations import Operations\n"
     "with Operations(Path(sys.argv[1])).exclusive('start cluster'):\n"
     "    print('held', flush=True); sys.stdin.read()\n"
 )

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from sage_lab import host
+from sage_lab.machine import commands
 
 
 @pytest.fixture
@@ -16,5 +16,5 @@ def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     directory = tmp_path / "bin"
     directory.mkdir()
     monkeypatch.setenv("PATH", f"{directory}:{os.environ['PATH']}")
-    monkeypatch.setattr(host, "PATH", f"{directory}:{host.PATH}")
+    monkeypatch.setattr(commands, "PATH", f"{directory}:{commands.PATH}")
     return directory

@@ -11,11 +11,13 @@ import pytest
 import yaml
 from replayed import replay
 
-from sage_lab import LabError, SweepError, Topology, cgroups
+from sage_lab import LabError, SweepError, Topology
 from sage_lab.errors import MissingProgramError
+from sage_lab.machine import cgroups
 from sage_lab.model import nodes_of
-from sage_lab.providers import base_layer, compose_file, docker_engine
-from sage_lab.providers.docker_engine import Engine
+from sage_lab.providers.compose import engine, project
+from sage_lab.providers.compose.engine import Engine
+from sage_lab.providers.container import base_layer
 
 HERE = "unix:///run/docker.sock"
 WELL = json.dumps({"KernelVersion": os.uname().release})
@@ -24,7 +26,7 @@ TOPOLOGY = Topology.of(workers=1, spares=("new-worker",))
 
 def test_each_node_extends_the_one_of_the_project_s_file_with_its_own_addresses_and_disk(tmp_path: Path) -> None:
     nodes = nodes_of(TOPOLOGY)
-    content = yaml.safe_load(compose_file.services(nodes, tmp_path, "t-lab", [Path("/usr")]))
+    content = yaml.safe_load(project.services(nodes, tmp_path, "t-lab", [Path("/usr")]))
     assert list(content["services"]) == ["head", "worker-1", "new-worker"]
     worker = content["services"]["worker-1"]
     template = yaml.safe_load(Path(worker["extends"]["file"]).read_text())["services"][worker["extends"]["service"]]
@@ -35,15 +37,15 @@ def test_each_node_extends_the_one_of_the_project_s_file_with_its_own_addresses_
         "cluster": nodes[1].cluster_address,
     }
     writable = [one for one in worker["volumes"] if not one.get("read_only")]
-    assert [one["target"] for one in writable] == [f"/{part}" for part in compose_file.WRITABLE]
+    assert [one["target"] for one in writable] == [f"/{part}" for part in project.WRITABLE]
     for one in writable:
         where = content["volumes"][one["source"]]["driver_opts"]["device"]
-        assert where.startswith(str(compose_file.disk(tmp_path, nodes[1])))
+        assert where.startswith(str(project.disk(tmp_path, nodes[1])))
 
 
 def test_every_variable_of_the_project_s_file_is_given_and_no_network_has_a_way_out() -> None:
-    text = compose_file.PROJECT_FILE.read_text()
-    given = compose_file.settings(TOPOLOGY, "image", "198.18.8", "198.18.9").splitlines()
+    text = project.PROJECT_FILE.read_text()
+    given = project.settings(TOPOLOGY, "image", "198.18.8", "198.18.9").splitlines()
     assert set(re.findall(r"\$\{(SAGE_\w+)", text)) == {line.partition("=")[0] for line in given}
     assert f"SAGE_MEMORY={TOPOLOGY.memory + TOPOLOGY.disk}" in given
     networks = yaml.safe_load(text)["networks"]
@@ -82,7 +84,7 @@ def test_a_sweep_asks_the_engine_of_the_lab_for_what_has_its_label_and_removes_t
             {"words": asked},
         ],
     )
-    assert docker_engine.sweep(f"{HERE} t-lab")
+    assert engine.sweep(f"{HERE} t-lab")
     lists = [line for line in docker.words if " ls " in line]
     assert all("label=com.docker.compose.project=t-lab" in line or "reference=sage-lab/t-lab" in line for line in lists)
     assert [line.removeprefix(f"--host {HERE} ") for line in docker.words if " rm " in line] == [
@@ -94,7 +96,7 @@ def test_a_sweep_asks_the_engine_of_the_lab_for_what_has_its_label_and_removes_t
 def test_a_sweep_without_its_engine_says_so_and_keeps_the_lab(programs: Path) -> None:
     replay(programs, "docker", [{"words": [], "status": 1, "complains": "Cannot connect"}])
     with pytest.raises(SweepError, match="Cannot connect"):
-        docker_engine.sweep(f"{HERE} t-lab")
+        engine.sweep(f"{HERE} t-lab")
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root")

@@ -5,7 +5,7 @@ import json
 import pytest
 from click.testing import CliRunner
 
-from sage_lab.cli import commands
+from sage_lab.cli.main import commands
 from sage_lab.faults import catalogue
 
 

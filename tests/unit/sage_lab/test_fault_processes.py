@@ -8,8 +8,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from sage_lab import host
 from sage_lab.faults.on_node import processes
+from sage_lab.machine import commands
 from sage_lab.undo import end_fault_watcher
 
 
@@ -87,6 +87,6 @@ def thread() -> Iterator[int]:
 
 def test_a_thread_that_has_the_number_of_an_ended_process_is_not_taken_for_it(thread: int) -> None:
     start = processes.start_time(thread)
-    assert host.open_process(thread) is None
+    assert commands.open_process(thread) is None
     assert not processes.send(thread, start, signal.SIGKILL)
     assert not end_fault_watcher(f"{thread} {start} fault")

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from sage_lab import host
 from sage_lab.faults import FaultError, FaultKind, events, record
 from sage_lab.faults.record import Record
 from sage_lab.ledger import Ledger
+from sage_lab.machine import commands
 from sage_lab.undo import UNDOERS
 
 ONE = Record("aa", FaultKind.ISOLATED, ("worker-1",), {}, 300.0, {"worker-1": {"table": "sage_fault_aa"}})
@@ -44,7 +44,7 @@ def test_a_sweep_discards_a_fault_and_ends_its_watcher_by_pid_and_start_time(tmp
     record.write(tmp_path, ONE)
     watcher = subprocess.Popen(["sleep", "60"])
     try:
-        started = host.start_time(watcher.pid)
+        started = commands.start_time(watcher.pid)
         Ledger(tmp_path).record("fault-watcher", f"{watcher.pid} {started + 1} aa")
         Ledger(tmp_path).undo(UNDOERS)
         assert watcher.poll() is None, "another process with that number was killed"

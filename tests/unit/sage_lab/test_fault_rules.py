@@ -2,18 +2,18 @@
 
 import pytest
 
-from sage_lab.faults import rules
+from sage_lab.faults import nftables
 from sage_lab.faults.on_node.exchange import account
 
 EVERY_TABLE = {
-    "isolated": rules.isolated("ab"),
-    "one way in": rules.one_way("ab", into=True),
-    "one way out": rules.one_way("ab", into=False),
-    "halves": rules.cut_from("ab", ["198.18.1.10", "198.18.1.1"]),
-    "port": rules.port_cut("ab", 6379),
-    "rejecting": rules.rejecting("ab"),
-    "lossy": rules.lossy("ab", 10),
-    "limited": rules.limited_into("ab", 125),
+    "isolated": nftables.isolated("ab"),
+    "one way in": nftables.one_way("ab", into=True),
+    "one way out": nftables.one_way("ab", into=False),
+    "halves": nftables.cut_from("ab", ["198.18.1.10", "198.18.1.1"]),
+    "port": nftables.port_cut("ab", 6379),
+    "rejecting": nftables.rejecting("ab"),
+    "lossy": nftables.lossy("ab", 10),
+    "limited": nftables.limited_into("ab", 125),
 }
 
 
@@ -47,12 +47,12 @@ def test_a_port_is_cut_at_either_end() -> None:
 
 def test_loss_is_in_hundredths_of_a_percent() -> None:
     assert "numgen random mod 10000 < 1000 drop" in EVERY_TABLE["lossy"]
-    assert "< 50 drop" in rules.lossy("ab", 0.5)
+    assert "< 50 drop" in nftables.lossy("ab", 0.5)
 
 
 def test_a_loss_of_everything_is_no_comparison() -> None:
-    assert "numgen" not in rules.lossy("ab", 100)
-    assert "< 9999 drop" in rules.lossy("ab", 99.99)
+    assert "numgen" not in nftables.lossy("ab", 100)
+    assert "< 9999 drop" in nftables.lossy("ab", 99.99)
 
 
 def test_refusals_may_leave() -> None:

@@ -8,14 +8,14 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from sage_lab.cli import commands
+from sage_lab.cli.main import commands
 
 COMMANDS = ["up", "status", "ssh", "exec", "down", "sweep", "doctor"]
 
 
 def sage_lab(*arguments: str, home: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-c", "from sage_lab.cli import main; main()", *arguments],
+        [sys.executable, "-c", "from sage_lab.cli.main import main; main()", *arguments],
         capture_output=True,
         text=True,
         check=False,

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from sage_lab import Lab, LabNameError, LabNotUpError, Topology, UnknownNodeError, default_name, lab_files
+from sage_lab import Lab, LabNameError, LabNotUpError, Topology, UnknownNodeError, default_name, files
 from sage_lab.model import nodes_of
 from sage_lab.state import leftovers
 
@@ -13,7 +13,7 @@ NODES = nodes_of(Topology.of(workers=1, spares=["extra"]))
 
 
 def test_a_name_is_the_cluster_address_and_control_has_its_own() -> None:
-    lines = lab_files.hosts(NODES).splitlines()
+    lines = files.hosts(NODES).splitlines()
     assert "198.18.1.11 worker-1" in lines
     assert "198.18.0.11 worker-1-control" in lines
     assert "127.0.0.1 localhost" in lines
@@ -22,19 +22,19 @@ def test_a_name_is_the_cluster_address_and_control_has_its_own() -> None:
 
 def test_a_host_key_is_known_by_both_names_and_both_addresses() -> None:
     keys = {node.name: f"ssh-ed25519 KEY-{node.name} comment" for node in NODES}
-    lines = lab_files.known_hosts(NODES, keys).splitlines()
+    lines = files.known_hosts(NODES, keys).splitlines()
     assert lines[0] == "head,head-control,198.18.1.10,198.18.0.10 ssh-ed25519 KEY-head"
     assert len(lines) == len(NODES)
 
 
 def test_openssh_goes_over_the_control_link_and_checks_keys() -> None:
-    text = lab_files.ssh_config(NODES, Path("/k"), Path("/kh"))
+    text = files.ssh_config(NODES, Path("/k"), Path("/kh"))
     assert "Host worker-1\n    HostName 198.18.0.11\n" in text
     assert "StrictHostKeyChecking yes" in text
 
 
 def test_the_configuration_names_the_workers_and_no_spare() -> None:
-    config = yaml.safe_load(lab_files.sage_config(NODES, Path("/k"), Path("/kh")))
+    config = yaml.safe_load(files.sage_config(NODES, Path("/k"), Path("/kh")))
     assert config["ssh"]["workers"] == [{"host": "worker-1", "port": 22}]
     assert config["ssh"]["host_keys"] == "strict"
     assert config["head"]["host"] == "head"

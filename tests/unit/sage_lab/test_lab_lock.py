@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from sage_lab import LabBusyError, lock
+from sage_lab import LabBusyError
+from sage_lab.machine import lock
 
 HOLD = textwrap.dedent(
     """

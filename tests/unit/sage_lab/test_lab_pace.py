@@ -9,7 +9,7 @@ import yaml
 
 from sage_lab import Completed, Lab, Topology, pace
 from sage_lab.errors import NodeNotReadyError
-from sage_lab.lab_files import PATIENCE
+from sage_lab.files import PATIENCE
 from sage_lab.providers.registry import Choice
 
 SAID: list[str] = []

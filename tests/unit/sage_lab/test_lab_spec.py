@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from sage_lab import LabError, Topology, environment
-from sage_lab.providers import base_layer, runtime
+from sage_lab import LabError, Topology
+from sage_lab.machine import environment
+from sage_lab.providers.container import base_layer, runc
 
 TEMPLATE: dict[str, Any] = {
     "ociVersion": "1.0.2",
@@ -25,7 +26,7 @@ TOPOLOGY = Topology.of()
 
 @pytest.fixture
 def spec() -> dict[str, Any]:
-    return runtime.spec(
+    return runc.spec(
         TEMPLATE,
         name="worker-1",
         group="sage-lab/t-lab/worker-1",
@@ -68,7 +69,7 @@ def test_root_on_a_node_cannot_mount_or_load_modules(spec: dict[str, Any]) -> No
 
 
 def test_capabilities_are_known_by_their_bits() -> None:
-    assert set(runtime.CAPABILITIES) == set(runtime._BITS)
+    assert set(runc.CAPABILITIES) == set(runc._BITS)
 
 
 def test_the_template_is_not_changed(spec: dict[str, Any]) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from sage_lab.cli import commands
+from sage_lab.cli.main import commands
 from sage_lab.faults import Family, FaultKind, catalogue
 from sage_lab.providers.registry import LACKS
 

@@ -8,17 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from sage_lab import (
-    Ability,
-    Inventory,
-    InventoryError,
-    Lab,
-    LabError,
-    MachineError,
-    NotPossibleError,
-    Topology,
-    lab_files,
-)
+from sage_lab import Ability, Inventory, InventoryError, Lab, LabError, MachineError, NotPossibleError, Topology, files
 from sage_lab.providers.registry import LACKS, Choice
 from sage_lab.providers.ssh_access import Access, SshAccess
 from sage_lab.state import home
@@ -124,7 +114,7 @@ def test_a_choice_that_does_not_fit_together_is_refused(provider: str, inventory
 
 def test_the_configurations_name_each_machine_as_the_inventory_does(tmp_path: Path) -> None:
     read = Inventory.load(write(tmp_path, TOP + "ray: /r\npython: /p\nnum_cpus: 3\n" + MACHINES))
-    config = yaml.safe_load(lab_files.static_sage_config(read))
+    config = yaml.safe_load(files.static_sage_config(read))
     assert config["head"] == {
         "host": "127.0.0.1",
         "ssh_port": 22,
@@ -138,7 +128,7 @@ def test_the_configurations_name_each_machine_as_the_inventory_does(tmp_path: Pa
     assert config["ssh"]["user"] == "me"
     assert config["remote"] == {"ray_command": "/r", "python_path": "/p"}
     (tmp_path / "lab").mkdir()
-    lab_files.write_static(tmp_path / "lab", read)
+    files.write_static(tmp_path / "lab", read)
     assert "Host worker-1\n    HostName 127.0.0.2\n    Port 2222\n" in (tmp_path / "lab" / "ssh_config").read_text()
 
 

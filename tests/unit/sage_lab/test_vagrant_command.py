@@ -13,8 +13,9 @@ from replayed import replay
 
 from sage_lab import CommandTimeoutError
 from sage_lab.errors import HostCommandError, MissingProgramError
-from sage_lab.providers import vagrant, vagrant_command
-from sage_lab.providers.vagrant_command import VagrantCommand
+from sage_lab.providers.vagrant import command as vagrant_command
+from sage_lab.providers.vagrant import provider
+from sage_lab.providers.vagrant.command import VagrantCommand
 
 
 def command(tmp_path: Path, timeout: float = 20.0) -> VagrantCommand:
@@ -112,7 +113,7 @@ def test_progress_is_told_line_by_line_while_it_happens(programs: Path, tmp_path
     talk = command(tmp_path)
 
     def hear(line: str) -> None:
-        vagrant._tell(line, told.append)
+        provider._tell(line, told.append)
         first.set()
 
     talk.on_line = hear

@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 from replayed import LEFT, said_to, virsh
 
-from sage_lab import LabError, NodeStateError, SweepError, host
+from sage_lab import LabError, NodeStateError, SweepError
 from sage_lab.errors import HostCommandError
-from sage_lab.providers import libvirt
+from sage_lab.machine import commands
+from sage_lab.providers.vagrant import libvirt
 
 
 @pytest.mark.parametrize(
@@ -111,5 +112,5 @@ def test_a_sweep_that_libvirt_does_not_answer_is_no_sweep(programs: Path) -> Non
 def test_a_sweep_without_virsh_finds_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for program in ("env", "setpriv"):
         (tmp_path / program).symlink_to(shutil.which(program) or program)
-    monkeypatch.setattr(host, "PATH", str(tmp_path))
+    monkeypatch.setattr(commands, "PATH", str(tmp_path))
     assert libvirt.sweep("t-vm") is False

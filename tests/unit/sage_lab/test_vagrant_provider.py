@@ -12,8 +12,9 @@ import pytest
 from replayed import LEFT, replay, said_to, virsh
 
 from sage_lab import Ability, Lab, LabError, Topology
-from sage_lab.providers import free_networks, vagrant
+from sage_lab.providers import free_networks
 from sage_lab.providers.registry import Choice
+from sage_lab.providers.vagrant import provider
 
 PROJECT = Path(__file__).parents[3]
 SSH_CONFIG = """Host {name}
@@ -53,8 +54,8 @@ def test_a_lab_whose_machines_never_answer_is_swept_and_says_why(
     """From the first step to the last that needs no real machine: then nobody listens, and all is removed."""
     monkeypatch.setenv("SAGE_LAB_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("SAGE_ACCELERATION", "kvm")
-    monkeypatch.setattr(vagrant, "BATCH", 2)
-    monkeypatch.setattr(vagrant, "_READY", {"kvm": 0.2})
+    monkeypatch.setattr(provider, "BATCH", 2)
+    monkeypatch.setattr(provider, "_READY", {"kvm": 0.2})
     monkeypatch.setattr("os.geteuid", lambda: 0)
     session: list[dict[str, Any]] = [{"words": ["up"], "says": "==> head: Machine booted and ready!\n"}]
     session += [
