@@ -14,6 +14,7 @@ from sage_lab.errors import (
     TopologyError,
     UnknownNodeError,
 )
+from sage_lab.faults import undo as _faults_undo  # noqa: F401 - a sweep has to know how faults are undone
 from sage_lab.inventory import Inventory
 from sage_lab.lab import Lab
 from sage_lab.model import Completed, LabNode, NodeHealth

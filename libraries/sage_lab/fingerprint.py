@@ -12,7 +12,7 @@ def of_code() -> str:
     """The steps and the code that make the nodes: others make another lab."""
     digest = hashlib.sha256()
     package = Path(__file__).parent
-    sources = [*PROVISION.glob("*.sh"), *(package / "providers").glob("*.py"), package / "lab_files.py"]
+    sources = [*PROVISION.glob("*.sh"), *(package / "providers").rglob("*.py"), package / "files.py"]
     for path in sorted(sources):
         digest.update(path.read_bytes())
     return digest.hexdigest()

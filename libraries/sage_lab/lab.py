@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TypeVar
 
-from sage_lab import fingerprint, pace
+from sage_lab import files, fingerprint, pace
 from sage_lab.errors import LabError, LabNotUpError, UnknownNodeError
 from sage_lab.ledger import Ledger
 from sage_lab.machine.commands import usual_umask
@@ -215,12 +215,23 @@ class Lab:
         Ledger(self.directory).record("directory", self.directory)
         try:
             self._provider.build(report)
-            pace.settle(self, report)
+            self._keep_pace(report)
             write_description(self.directory, self._description())
         except BaseException as error:
             with _noting(error):
                 undo_all(self.directory)
             raise
+
+    def _keep_pace(self, report: Report) -> None:
+        head = self.nodes[0].name
+        slower = pace.measure(
+            self.directory,
+            head,
+            lambda text, timeout: self.run(head, [self.python(head), "-c", text], user="sage", timeout=timeout),
+        )
+        if slower > 1:
+            report(f"pace {slower:g}: every wait is so many times longer")
+            files.be_patient(self.config_path, self.ssh_config_path, slower)
 
     def _is_there(self) -> bool:
         """Whether a lab like this is up, and all of its nodes are as they were built."""

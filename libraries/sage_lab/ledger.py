@@ -2,7 +2,7 @@
 
 The ledger is a file of JSON lines, ``{"kind": ..., "target": ...}``, each synced before the thing itself is
 made. Undoing goes backwards. A thing that was never made counts as undone; one that cannot be removed is an
-error that names it, and the ledger stays.
+error that names it, and the ledger stays. Whoever makes a kind of thing says in the same file how it is undone.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from sage_lab.errors import LedgerError, SweepError
 
@@ -24,7 +25,24 @@ class Left(str):
 
 
 Undo = Callable[[str], bool | Left]
-"""Remove the target; True when there was something to remove; raises OSError or LabError when it stays."""
+"""Remove the target; True when there was something to remove; raises OSError or LabError when it stays.
+
+Every undo may be repeated and may find nothing.
+"""
+AnUndo = TypeVar("AnUndo", bound=Undo)
+UNDOERS: dict[str, Undo] = {}
+
+
+def undoes(kind: str) -> Callable[[AnUndo], AnUndo]:
+    """Register the function below as what undoes this kind of thing; each kind has one."""
+
+    def register(undo: AnUndo) -> AnUndo:
+        if kind in UNDOERS:
+            raise ValueError(f"'{kind}' is undone by {UNDOERS[kind].__module__} already")
+        UNDOERS[kind] = undo
+        return undo
+
+    return register
 
 
 @dataclass(frozen=True)
@@ -72,7 +90,7 @@ class Ledger:
             lines.pop()
         return [self._parse(number, line) for number, line in enumerate(lines, start=1)]
 
-    def undo(self, undoers: Mapping[str, Undo]) -> list[str]:
+    def undo(self, undoers: Mapping[str, Undo] = UNDOERS) -> list[str]:
         """Undo all entries, the last first; returns what was there and is gone now, and what was ``Left``.
 
         Goes on after a failure and raises one SweepError that names everything that stayed.

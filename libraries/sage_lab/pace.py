@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from sage_lab import files
 from sage_lab.errors import NodeNotReadyError
-from sage_lab.progress import Report
-
-if TYPE_CHECKING:
-    from sage_lab.lab import Lab
+from sage_lab.model import Completed
 
 REFERENCE = 1.0
 """Processor seconds in which a node of pace 1 imports Ray; a quick machine needs about the half."""
@@ -19,24 +15,22 @@ _FILE = "pace"
 _DEADLINE = 300.0
 
 
-def settle(lab: Lab, report: Report) -> None:
-    """Let the head import Ray, keep how many times slower it is than the reference, and let the managers wait as long.
+def measure(directory: Path, head: str, import_ray: Callable[[str, float], Completed]) -> float:
+    """Let the head import Ray, and keep in the lab's directory how many times slower it is than the reference.
 
-    Processor time is taken, so that a crowded machine does not make its containers slow. Under software emulation the
-    crowd is in it, since the guest cannot tell. Raises NodeNotReadyError when the head cannot import Ray.
+    ``import_ray`` runs a Python text on the head, within so many seconds. Processor time is taken, so that a crowded
+    machine does not make its containers slow. Under software emulation the crowd is in it, since the guest cannot tell.
+    Raises NodeNotReadyError when the head cannot import Ray.
     """
-    head = lab.nodes[0].name
-    done = lab.run(head, [lab.python(head), "-c", QUESTION], user="sage", timeout=_DEADLINE)
+    done = import_ray(QUESTION, _DEADLINE)
     said = [line.split() for line in done.stdout.splitlines() if line.startswith("pace ")]
     if done.returncode != 0 or not said:
         raise NodeNotReadyError(
             f"it cannot import Ray: {done.stderr.strip()[-500:]}", where=head, fix="see how its environment was made"
         )
     pace = round(max(1.0, float(said[-1][1]) / REFERENCE), 1)
-    (lab.directory / _FILE).write_text(f"{pace}\n", encoding="utf-8")
-    if pace > 1:
-        report(f"pace {pace:g}: every wait is so many times longer")
-        files.be_patient(lab.config_path, lab.ssh_config_path, pace)
+    (directory / _FILE).write_text(f"{pace}\n", encoding="utf-8")
+    return pace
 
 
 def of(directory: Path) -> float:

@@ -7,16 +7,16 @@ import hashlib
 import json
 import os
 import re
+import shutil
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from sage_lab.errors import LabNameError
-from sage_lab.ledger import Ledger
-from sage_lab.machine import lock
-from sage_lab.machine.namespaces import need_root, on_host
-from sage_lab.undo import NETWORKS, UNDOERS, remove_directory
+from sage_lab.errors import LabNameError, SweepError
+from sage_lab.ledger import Ledger, undoes
+from sage_lab.machine import kernel, lock
+from sage_lab.machine.namespaces import NETWORKS, need_root, on_host
 
 HOME = Path("/var/lib/sage-lab")
 DESCRIPTION = "lab.json"
@@ -104,11 +104,32 @@ def locked(directory: Path) -> Iterator[None]:
 
 def undo_all(directory: Path) -> list[str]:
     """Sweep the lab, by the holder of its lock and in the machine's own namespaces."""
-    removed = Ledger(directory).undo(UNDOERS)
+    removed = Ledger(directory).undo()
     # Without an entry in it: whoever made the directory was killed before the ledger had its first line.
     if directory.exists():
         remove_directory(str(directory))
     return removed
+
+
+@undoes("directory")
+def remove_directory(target: str) -> bool:
+    """Remove the lab's directory, its ledger last; refuses while something is mounted below it."""
+    directory = Path(target)
+    if not directory.exists():
+        return False
+    mounted = [str(point) for point in kernel.mount_points() if point.is_relative_to(directory)]
+    if mounted:
+        raise SweepError(f"still mounted below it: {', '.join(mounted)}", where=target, fix="unmount them")
+    for entry in os.scandir(directory):
+        if entry.name == Ledger.FILE:
+            continue
+        if entry.is_dir(follow_symlinks=False):
+            shutil.rmtree(entry.path)
+        else:
+            Path(entry.path).unlink()
+    (directory / Ledger.FILE).unlink(missing_ok=True)
+    directory.rmdir()
+    return True
 
 
 def read_description(directory: Path) -> dict[str, Any] | None:

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from sage_lab.doctor.container import Finding
+from sage_lab.doctor.finding import Finding
 from sage_lab.model import NodeHealth
 from sage_lab.topology import MIB
 

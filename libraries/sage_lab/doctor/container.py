@@ -6,36 +6,18 @@ import os
 import tempfile
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Literal
 
+from sage_lab.doctor.finding import Finding
 from sage_lab.errors import LabError, MissingProgramError
 from sage_lab.machine import cgroups, commands, kernel
 from sage_lab.state import home, leftovers
 from sage_lab.topology import GIB, MIB, Topology
 
-Group = Literal["container lab", "VM lab"]
-
 # Ray 2.60 takes 0.6 GiB on a head with its dashboard and 0.2 GiB on a worker; the rest is for small tasks.
 HEAD_MEMORY = GIB
 WORKER_MEMORY = 320 * MIB
 STATE_SIZE = 200 * MIB
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One check: what was found, and for a failure the command or change that mends it."""
-
-    group: Group
-    check: str
-    good: bool
-    found: str
-    fix: str = ""
-
-    def as_dict(self) -> dict[str, object]:
-        """The same as plain values, for JSON."""
-        return asdict(self)
 
 
 def examine(topology: Topology) -> list[Finding]:

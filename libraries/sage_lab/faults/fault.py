@@ -10,7 +10,6 @@ from typing import Self, TypeVar
 
 from sage_lab.errors import LabError, NodeStateError
 from sage_lab.faults import events, record
-from sage_lab.faults import lease as watcher
 from sage_lab.faults.catalogue import kind_of
 from sage_lab.faults.errors import (
     FaultError,
@@ -18,6 +17,7 @@ from sage_lab.faults.errors import (
     FaultNotHealedError,
 )
 from sage_lab.faults.kinds import FaultKind, Kind
+from sage_lab.faults.lease import end_lease
 from sage_lab.faults.record import Record
 from sage_lab.lab import Lab
 
@@ -81,7 +81,7 @@ class Fault:
         if self.active:
             self._event("healed", seconds=seconds)
         record.remove(self.lab.directory, self.id)
-        watcher.stop(self.lab.directory, self.id)
+        end_lease(self.lab.directory, self.id)
         return seconds
 
     def strike(self) -> None:

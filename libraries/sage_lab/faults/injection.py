@@ -6,11 +6,11 @@ import secrets
 
 from sage_lab.errors import LabError
 from sage_lab.faults import events, record
-from sage_lab.faults import lease as watcher
 from sage_lab.faults.catalogue import kind_of
 from sage_lab.faults.errors import FaultNotEffectiveError, FaultOptionError, FaultUnsupportedError
 from sage_lab.faults.fault import Fault, each
 from sage_lab.faults.kinds import FaultKind, Kind
+from sage_lab.faults.lease import start_lease
 from sage_lab.faults.options import complete
 from sage_lab.faults.record import Record
 from sage_lab.lab import Lab
@@ -46,7 +46,7 @@ def inject(
     record.write(lab.directory, fault.record)
     if not entry.means.on_node:
         try:
-            watcher.start(lab.directory, fault_id, what.lease)
+            start_lease(lab.directory, fault_id, what.lease)
         except BaseException:
             record.remove(lab.directory, fault_id)  # nothing was done yet
             raise

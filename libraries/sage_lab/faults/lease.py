@@ -1,35 +1,35 @@
 """The lease of a fault that lives outside of its node: a process of this machine that heals it when time is up.
 
-Run as ``python -m sage_lab.faults.lease LAB FAULT SECONDS``; it tells its pid, waits until that is in the
-ledger, and then for the time. It ends early when the fault is healed or the lab swept, by its pid.
+It ends early when the fault is healed or the lab swept, by its pid.
 """
 
 from __future__ import annotations
 
 import os
+import select
+import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 from sage_lab.faults import record
 from sage_lab.faults.errors import FaultError
-from sage_lab.ledger import Ledger
+from sage_lab.ledger import Ledger, undoes
 from sage_lab.machine import commands
 from sage_lab.machine.namespaces import on_host
-from sage_lab.undo import end_fault_watcher
 
 LEDGER_KIND = "fault-watcher"
 LOG = "watcher.log"
-_GO = "go\n"
+GO = "go\n"
+_END_DEADLINE = 5.0
 
 
-def start(directory: Path, fault: str, seconds: float) -> None:
+def start_lease(directory: Path, fault: str, seconds: float) -> None:
     """Start the watcher of a fault, detached; it is in the lab's ledger before it does anything."""
     on_host(lambda: _start(directory, fault, seconds))
 
 
-def stop(directory: Path, fault: str) -> None:
+def end_lease(directory: Path, fault: str) -> None:
     """End the watcher of a fault; the watcher itself, when it healed, ends by itself."""
     for entry in Ledger(directory).entries():
         mine = entry.kind == LEDGER_KIND and entry.target.endswith(f" {fault}")
@@ -37,26 +37,27 @@ def stop(directory: Path, fault: str) -> None:
             end_fault_watcher(entry.target)
 
 
-def main(lab: str, fault: str, seconds: float) -> None:
-    """Wait, then heal the fault if it is still active."""
-    # A fault starts its watcher, which heals it by these: imported here, they make no circle.
-    from sage_lab.faults.active_faults import find  # noqa: PLC0415
-    from sage_lab.lab import Lab  # noqa: PLC0415
-
-    until = time.monotonic() + seconds
-    sys.stdout.write(f"{os.getpid()}\n")
-    sys.stdout.flush()
-    if sys.stdin.readline() != _GO:
-        return
-    while (left := until - time.monotonic()) > 0:
-        time.sleep(left)  # a timer; what it waits for is the time itself
-    attached = Lab.attach(lab)
-    if record.is_active(attached.directory, fault):
-        find(attached, fault).heal()
+@undoes(LEDGER_KIND)
+def end_fault_watcher(target: str) -> bool:
+    """End the process that would heal a fault, known by ``<pid> <start time> <fault>``; another one has other times."""
+    pid, start, _ = target.split()
+    handle = commands.open_process(int(pid))
+    if handle is None:
+        return False
+    try:
+        if commands.start_time(int(pid)) != int(start):
+            return False
+        signal.pidfd_send_signal(handle, signal.SIGKILL)
+        select.select([handle], [], [], _END_DEADLINE)
+    except ProcessLookupError:
+        return False
+    finally:
+        os.close(handle)
+    return True
 
 
 def _start(directory: Path, fault: str, seconds: float) -> None:
-    argv = [sys.executable, "-m", "sage_lab.faults.lease", directory.name, fault, str(seconds)]
+    argv = [sys.executable, "-m", "sage_lab.faults.lease_process", directory.name, fault, str(seconds)]
     with (directory / record.DIRECTORY / LOG).open("ab") as log:
         # Forked off, so that it is nobody's child who would have to wait for it.
         starter = subprocess.Popen(
@@ -79,8 +80,4 @@ def _start(directory: Path, fault: str, seconds: float) -> None:
                 fix="that file tells why",
             )
         Ledger(directory).record(LEDGER_KIND, f"{said} {commands.start_time(int(said))} {fault}")
-        starter.stdin.write(_GO)
-
-
-if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2], float(sys.argv[3]))
+        starter.stdin.write(GO)

@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 from sage_lab.errors import LabNameError, SweepError
-from sage_lab.ledger import Ledger
+from sage_lab.ledger import Ledger, undoes
 from sage_lab.machine import commands, lock
 
 ROOT = "sage-lab"
@@ -45,6 +45,7 @@ def claim(name: str, ledger: Ledger) -> None:
             (tree / name).mkdir(parents=True)
 
 
+@undoes("cgroup")
 def remove(name: str) -> bool:
     """Kill every process in the group (paused ones too), wait until they are gone, and remove the group.
 

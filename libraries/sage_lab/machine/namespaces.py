@@ -18,6 +18,8 @@ from sage_lab.errors import LabError, NotRootError
 from sage_lab.machine import kernel
 
 Result = TypeVar("Result")
+NETWORKS = Path("/run/netns")
+"""Where iproute2 keeps named network namespaces; its first namespace makes this a mount point."""
 HOSTS = "hosts.controller"
 """The name of the file that a process in a lab sees as /etc/hosts: by it such a process is known."""
 

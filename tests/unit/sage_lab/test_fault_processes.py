@@ -8,9 +8,9 @@ from collections.abc import Iterator
 
 import pytest
 
+from sage_lab.faults.lease import end_fault_watcher
 from sage_lab.faults.on_node import processes
 from sage_lab.machine import commands
-from sage_lab.undo import end_fault_watcher
 
 
 @pytest.mark.parametrize(

@@ -7,9 +7,8 @@ import pytest
 
 from sage_lab.faults import FaultError, FaultKind, events, record
 from sage_lab.faults.record import Record
-from sage_lab.ledger import Ledger
+from sage_lab.ledger import UNDOERS, Ledger
 from sage_lab.machine import commands
-from sage_lab.undo import UNDOERS
 
 ONE = Record("aa", FaultKind.ISOLATED, ("worker-1",), {}, 300.0, {"worker-1": {"table": "sage_fault_aa"}})
 TWO = Record("bb", FaultKind.LOSSY, ("head", "worker-1"), {"percent": 5.0}, 60.0)

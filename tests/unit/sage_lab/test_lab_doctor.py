@@ -6,13 +6,14 @@ from pathlib import Path
 import pytest
 
 from sage_lab.doctor import container, vm
-from sage_lab.doctor.container import Finding
+from sage_lab.doctor.finding import Finding
 from sage_lab.errors import CommandTimeoutError
 from sage_lab.model import Completed
+from sage_lab.providers.vagrant import acceleration
 from sage_lab.topology import GIB, Topology
 
 
-def answers(text: str, returncode: int = 0) -> vm.Run:
+def answers(text: str, returncode: int = 0) -> acceleration.Run:
     def run(argv: Sequence[str], timeout: float) -> Completed:
         return Completed(tuple(argv), returncode, text, "")
 
@@ -68,9 +69,9 @@ def test_the_plugin_is_seen_in_vagrant_s_list(text: str, good: bool) -> None:
 def with_kvm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     device = tmp_path / "kvm"
     device.touch()
-    program = tmp_path / vm.QEMU
+    program = tmp_path / acceleration.QEMU
     program.touch(mode=0o755)
-    monkeypatch.setattr(vm, "KVM", device)
+    monkeypatch.setattr(acceleration, "KVM", device)
     monkeypatch.setattr("sage_lab.machine.commands.PATH", str(tmp_path))
     return tmp_path
 
@@ -90,7 +91,7 @@ def test_kvm_that_could_not_be_tried_is_told_with_the_package_that_lacks(
     with_kvm: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert vm.kvm(hangs, []).fix == "apt-get install linux-image-amd64"
-    (with_kvm / vm.QEMU).unlink()
+    (with_kvm / acceleration.QEMU).unlink()
     assert "qemu-system-x86" in vm.kvm(hangs, []).fix
-    monkeypatch.setattr(vm, "KVM", with_kvm / "gone")
+    monkeypatch.setattr(acceleration, "KVM", with_kvm / "gone")
     assert "modprobe kvm" in vm.kvm(hangs, []).fix

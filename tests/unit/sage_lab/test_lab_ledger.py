@@ -8,7 +8,8 @@ import pytest
 from sage_lab import SweepError
 from sage_lab.errors import LedgerError
 from sage_lab.ledger import Entry, Ledger
-from sage_lab.undo import remove_directory, unmount
+from sage_lab.machine.mounts import unmount
+from sage_lab.state import remove_directory
 
 
 def test_a_record_is_on_disk_when_it_returns(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from sage_lab import Completed, Lab, Topology, pace
+from sage_lab import Completed, Lab, Topology
 from sage_lab.errors import NodeNotReadyError
 from sage_lab.files import PATIENCE
 from sage_lab.providers.registry import Choice
@@ -31,7 +31,7 @@ def let_it_say(lab: Lab, monkeypatch: pytest.MonkeyPatch, words: str, status: in
 def test_a_quick_node_has_pace_1_and_its_configuration_stays(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     before = lab.config_path.read_text()
     let_it_say(lab, monkeypatch, "pace 0.4\n")
-    pace.settle(lab, SAID.append)
+    lab._keep_pace(SAID.append)
     assert lab.pace == 1
     assert lab.config_path.read_text() == before
     assert not SAID
@@ -39,7 +39,7 @@ def test_a_quick_node_has_pace_1_and_its_configuration_stays(lab: Lab, monkeypat
 
 def test_a_slow_node_makes_every_wait_of_the_managers_longer(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     let_it_say(lab, monkeypatch, "a warning\npace 10.04\n")
-    pace.settle(lab, SAID.append)
+    lab._keep_pace(SAID.append)
     assert lab.pace == 10
     config = yaml.safe_load(lab.config_path.read_text())
     assert lab.ssh_config_path.read_text() == "Host *\n    ConnectTimeout 100\n    LogLevel ERROR\n"
@@ -56,4 +56,4 @@ def test_a_lab_that_was_never_measured_has_pace_1(lab: Lab) -> None:
 def test_a_node_that_cannot_import_ray_is_not_ready(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     let_it_say(lab, monkeypatch, "", 1)
     with pytest.raises(NodeNotReadyError, match="no module named ray"):
-        pace.settle(lab, SAID.append)
+        lab._keep_pace(SAID.append)

@@ -16,6 +16,7 @@ from sage_lab.errors import (
     MissingProgramError,
     SweepError,
 )
+from sage_lab.ledger import undoes
 from sage_lab.machine import commands
 from sage_lab.model import Completed, State
 from sage_lab.providers.container import runc
@@ -156,6 +157,7 @@ class Engine:
         return _try_docker(["--host", self.address, *argv], timeout=timeout, stdin=stdin, keeps_lock=False)
 
 
+@undoes("compose")
 def sweep(target: str) -> bool:
     """Remove what a lab made: ``<address of the engine> <project>``."""
     address, project = target.split()

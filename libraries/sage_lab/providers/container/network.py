@@ -14,13 +14,15 @@ from pathlib import Path
 from typing import Any
 
 from sage_lab.errors import LabError, LabNameError
-from sage_lab.ledger import Ledger
+from sage_lab.ledger import Ledger, undoes
 from sage_lab.machine import commands, kernel, lock
-from sage_lab.machine.namespaces import on_network
+from sage_lab.machine.mounts import unmount
+from sage_lab.machine.namespaces import NETWORKS, on_network
 from sage_lab.model import CLUSTER_NETWORK, CONTROL_NETWORK, CONTROLLER, LabNode
-from sage_lab.undo import NETWORKS, OURS, remove_network
 
 LINKS = {"control": CONTROL_NETWORK, "cluster": CLUSTER_NETWORK}
+OURS = Path("/run/sage-lab.netns")
+"""There while the mount at `NETWORKS` was made for a lab."""
 _CARRIER_DEADLINE = 10.0
 _POLL = 0.02
 _LOOPBACK = ["link set dev lo up"]
@@ -164,3 +166,28 @@ def _seal(namespace: Path) -> None:
                 setting.write_text(value, encoding="utf-8")
 
     on_network(namespace, write)
+
+
+@undoes("network")
+def remove_network(name: str) -> bool:
+    """Remove a named network namespace, and with it every interface in it."""
+    path = NETWORKS / name
+    found = path.exists()
+    if path in kernel.mount_points():
+        kernel.umount(path, kernel.MNT_DETACH)
+    path.unlink(missing_ok=True)
+    return found
+
+
+@undoes("networks-directory")
+def leave_networks_directory(target: str) -> bool:
+    """Undo the mount of the directory of namespaces if a lab caused it and nobody's namespaces are in it."""
+    directory = Path(target)
+    with lock.machine():
+        if not OURS.exists() or (directory.exists() and any(directory.iterdir())):
+            return False
+        found = unmount(target)
+        if directory.exists():
+            directory.rmdir()
+        OURS.unlink()
+    return found

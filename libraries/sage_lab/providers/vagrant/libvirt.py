@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sage_lab.errors import HostCommandError, LabError, MissingProgramError, NodeStateError, SweepError
+from sage_lab.ledger import undoes
 from sage_lab.machine import commands
 from sage_lab.model import Completed, State
 
@@ -102,6 +103,7 @@ def networks() -> str:
     return "\n".join(_virsh("net-dumpxml", name).stdout for name in names)
 
 
+@undoes("libvirt")
 def sweep(lab: str) -> bool:
     """Remove every domain, volume and network with the lab's prefix, and nothing else; whether there was any.
 

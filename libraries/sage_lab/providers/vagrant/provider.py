@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import yaml
 
 from sage_lab import files
-from sage_lab.doctor import vm
 from sage_lab.errors import LabError, NodeNotReadyError, NodeStateError
 from sage_lab.ledger import Ledger
 from sage_lab.machine import commands, namespaces
@@ -21,6 +20,7 @@ from sage_lab.model import CONTROLLER, Completed, LabNode, NodeHealth, nodes_of
 from sage_lab.progress import Report, step
 from sage_lab.providers import Ability, free_networks, machine_health, sshd
 from sage_lab.providers.vagrant import libvirt, write_protection
+from sage_lab.providers.vagrant.acceleration import acceleration
 from sage_lab.providers.vagrant.access import VmAccess
 from sage_lab.providers.vagrant.hypervisor import Hypervisor
 from sage_lab.topology import Topology
@@ -172,7 +172,7 @@ class VagrantProvider:
 
     def _choose(self, report: Report) -> None:
         """What is known before any machine is made: how they are run, and on which networks."""
-        driver = os.environ.get("SAGE_ACCELERATION") or vm.acceleration(report)
+        driver = os.environ.get("SAGE_ACCELERATION") or acceleration(report)
         if driver not in _BOOT:
             raise LabError(f"SAGE_ACCELERATION is {driver!r}", where="environment", fix=f"use {' or '.join(_BOOT)}")
         control, cluster = free_networks.choose(2, libvirt.networks())
