@@ -26,8 +26,8 @@ from benchmarks.machine import describe
 from benchmarks.reliability_figures import assess
 from benchmarks.reliability_tables import markdown, print_results
 from sage_lab import sweep
-from SageLibrary.report.run import FILE as RECORDINGS
-from SageLibrary.report.verdict import Outcome, outcome_of
+from SageLibrary.recording.run import FILE as RECORDINGS
+from SageLibrary.recording.verdict import Outcome, outcome_of
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "results"

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from statistics import median
 from typing import Any
 
-from SageLibrary.report.verdict import Outcome
+from SageLibrary.recording.verdict import Outcome
 
 Z95 = 1.959964
 PLAIN_START = "plain ray start"

@@ -9,7 +9,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from SageLibrary.report.budgets import budget_of
+from SageLibrary.recording.budgets import budget_of
 
 AIM = 0.99
 REPAIR_PER_START = 1.2

@@ -12,7 +12,12 @@ from sage_cluster import NodeState
 from sage_cluster.supervision.health import Health
 from sage_lab import LabError
 from sage_lab.faults import FaultKind
-from SageLibrary.evidence import EvidenceListener
+from SageLibrary.arguments.node_name import Host, NodeName
+from SageLibrary.arguments.spare import need_spare
+from SageLibrary.arguments.target import Target
+from SageLibrary.arguments.times import read_time
+from SageLibrary.arguments.vocabulary import reader_of
+from SageLibrary.context import Stage
 from SageLibrary.keywords.cluster import ClusterKeywords
 from SageLibrary.keywords.configuration import ConfigurationKeywords
 from SageLibrary.keywords.connection import ConnectionKeywords, SshProblem
@@ -25,15 +30,10 @@ from SageLibrary.keywords.node import NodeKeywords
 from SageLibrary.keywords.scaling import ScalingKeywords
 from SageLibrary.keywords.soak import SoakKeywords
 from SageLibrary.keywords.stress import StressKeywords
-from SageLibrary.live import LiveListener
-from SageLibrary.node_name import Host, NodeName
-from SageLibrary.places import PlacesListener
-from SageLibrary.report.verdict import raised_by_the_lab
-from SageLibrary.spare import need_spare
-from SageLibrary.stage import Stage
-from SageLibrary.target import Target
-from SageLibrary.times import read_time
-from SageLibrary.vocabulary import reader_of
+from SageLibrary.listeners.dry_run_places import PlacesListener
+from SageLibrary.listeners.evidence import EvidenceListener
+from SageLibrary.live.listener import LiveListener
+from SageLibrary.recording.verdict import raised_by_the_lab
 from SageLibrary.warnings_log import warnings_go_to_the_log
 
 

@@ -10,7 +10,6 @@ from typing import Any
 from sage_cluster.config.schema import Config, Worker
 from sage_cluster.config.workers import make_worker
 from sage_cluster.config_manager import ConfigManager
-from sage_cluster.deployment.errors import DeploymentError
 from sage_cluster.deployment.node_config import node_configuration
 from sage_cluster.deployment.nodes import DeploymentNodes
 from sage_cluster.deployment.package import Package, make_package
@@ -18,7 +17,7 @@ from sage_cluster.deployment.platform import NodePlatform, check_versions
 from sage_cluster.deployment.source_tree import LeftOut, read_source_tree
 from sage_cluster.deployment.wheel import Wheel, read_wheel
 from sage_cluster.deployment.wheel_cache import WheelCache
-from sage_cluster.errors import NodeError, SageError
+from sage_cluster.errors import DeploymentError, NodeError, SageError
 from sage_cluster.model import NodeResult, OperationResult
 from sage_cluster.nodes.parallel import on_all
 from sage_cluster.nodes.ray_node import RayNode, head_node, worker_node, worker_nodes

@@ -91,3 +91,7 @@ class RayStartError(NodeError):
 
 class ClusterBusyError(SageError):
     """Another operation runs on this cluster."""
+
+
+class DeploymentError(SageError):
+    """There is nothing that could be sent: no project, a damaged wheel, a dependency that cannot be had."""

@@ -6,8 +6,6 @@ from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from sage_cluster.supervision.incidents import Trouble
-
 
 class NodeState(StrEnum):
     """What a node is, from Ray's own view and the node's own view together."""
@@ -40,6 +38,25 @@ class NodeStatus:
     load: float | None = None
     free_bytes: int | None = None
     problem: str = ""
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """One trouble of one node. Times of the wall clock as in the journal, empty for what has not happened.
+
+    ``decided`` and ``action`` are those of the first repair, ``repaired`` is when the last one ended well, ``over``
+    when the node ran again, with a repair or without, or was watched no more; ``seconds`` from noticed to repaired, or
+    else to running.
+    """
+
+    reason: str
+    noticed: str
+    decided: str = ""
+    action: str = ""
+    repaired: str = ""
+    quarantined: str = ""
+    over: str = ""
+    seconds: float | None = None
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 # LAB_WORKERS, SEED, OPERATIONS, ROUNDS and SOAK, if set, are the suite's variables of these names.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
-LAB_WORKERS="${LAB_WORKERS:-$(.venv/bin/python -m SageLibrary.stress.room)}"
+LAB_WORKERS="${LAB_WORKERS:-$(.venv/bin/python -m SageLibrary.stress.capacity)}"
 variables=(--variable "LAB_WORKERS:$LAB_WORKERS")
 for name in SEED OPERATIONS ROUNDS SOAK; do
     [[ -z "${!name:-}" ]] || variables+=(--variable "$name:${!name}")

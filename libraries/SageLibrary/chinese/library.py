@@ -13,11 +13,11 @@ from sage_cluster import NodeState
 from sage_cluster.supervision.health import Health
 from sage_lab.faults import FaultKind
 from SageLibrary import SageLibrary
+from SageLibrary.arguments.node_name import Host, NodeName
+from SageLibrary.arguments.target import Target
 from SageLibrary.chinese.readers import read_host, read_node, read_target, read_time, reader_of
 from SageLibrary.chinese.words import words
 from SageLibrary.keywords.connection import SshProblem
-from SageLibrary.node_name import Host, NodeName
-from SageLibrary.target import Target
 
 
 class Chinese:

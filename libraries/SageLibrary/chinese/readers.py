@@ -11,10 +11,10 @@ from typing import TypeVar
 
 from robot.utils import timestr_to_secs
 
+from SageLibrary.arguments.node_name import Host, NodeName, names
+from SageLibrary.arguments.target import Target
+from SageLibrary.arguments.vocabulary import LISTED, plain, word_of
 from SageLibrary.chinese.words import words
-from SageLibrary.node_name import Host, NodeName, names
-from SageLibrary.target import Target
-from SageLibrary.vocabulary import LISTED, plain, word_of
 
 Word = TypeVar("Word", bound=Enum)
 ALIKE = 0.4  # Chinese words are short: one wrong character of two is half of them

@@ -10,8 +10,8 @@ from robot.api import logger
 from robot.api.deco import keyword
 
 from sage_cluster import OperationResult
+from SageLibrary.arguments.node_name import Host, NodeName
 from SageLibrary.keywords.component import Component
-from SageLibrary.node_name import Host, NodeName
 
 
 class ClusterKeywords(Component):

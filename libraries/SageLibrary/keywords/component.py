@@ -5,7 +5,7 @@ from __future__ import annotations
 from robot.api import SkipExecution
 
 from sage_lab import Ability
-from SageLibrary.stage import Stage
+from SageLibrary.context import Stage
 
 
 class Component:

@@ -22,8 +22,8 @@ from sage_cluster.errors import SageError, SshError
 from sage_cluster.ssh.connection import Target
 from sage_cluster.ssh.pool import SshPool, fan_out
 from sage_lab import Ability
+from SageLibrary.arguments.node_name import Host, NodeName
 from SageLibrary.keywords.component import Component
-from SageLibrary.node_name import Host, NodeName
 from SageLibrary.waiting import patient, stretched
 
 SHORT_WHILE = timedelta(seconds=10)

@@ -15,9 +15,9 @@ from robot.api.deco import keyword
 
 from sage_cluster import OperationResult
 from sage_lab.machine.namespaces import on_host
+from SageLibrary.arguments.node_name import NodeName
+from SageLibrary.context import Stage
 from SageLibrary.keywords.component import Component
-from SageLibrary.node_name import NodeName
-from SageLibrary.stage import Stage
 
 PROJECTS = Path(__file__).parents[3] / "resources/projects"
 DEPLOY = "/home/sage/.sage/deploy"

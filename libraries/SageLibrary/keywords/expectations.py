@@ -10,8 +10,8 @@ from robot.api import SkipExecution, logger
 from robot.api.deco import keyword
 
 from sage_cluster import ClusterStatus, NodeState, OperationResult
+from SageLibrary.arguments.node_name import NodeName
 from SageLibrary.keywords.component import Component
-from SageLibrary.node_name import NodeName
 from SageLibrary.waiting import stretched, wait_until
 
 NOW = timedelta(seconds=0)

@@ -13,9 +13,9 @@ from sage_cluster.nodes.ray_node import head_node, worker_nodes
 from sage_cluster.supervision.health import Health
 from sage_lab import LabError
 from sage_lab.faults import Fault, FaultKind, FaultNotEffectiveError, heal_all, inject, kind_of
+from SageLibrary.arguments.node_name import NodeName
+from SageLibrary.arguments.target import Target
 from SageLibrary.keywords.component import Component
-from SageLibrary.node_name import NodeName
-from SageLibrary.target import Target
 from SageLibrary.waiting import stretched, wait_until
 
 HEALTHY = timedelta(seconds=120)

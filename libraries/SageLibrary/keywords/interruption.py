@@ -20,9 +20,9 @@ from robot.api.deco import keyword
 from sage_cluster import NodeResult, OperationResult
 from sage_lab import Ability, LabError
 from sage_lab.faults import FaultKind, FaultNotEffectiveError, inject
+from SageLibrary.arguments.node_name import Host, NodeName
+from SageLibrary.context import Stage
 from SageLibrary.keywords.component import Component
-from SageLibrary.node_name import Host, NodeName
-from SageLibrary.stage import Stage
 from SageLibrary.waiting import POLL_SECONDS, stretched, wait_until
 
 EVENTS = 2000

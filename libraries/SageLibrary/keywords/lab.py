@@ -12,10 +12,10 @@ from robot.libraries.BuiltIn import BuiltIn
 from sage_cluster import SageError
 from sage_lab import Ability, Lab, Topology
 from SageLibrary import keep_lab
+from SageLibrary.arguments.node_name import NodeName
+from SageLibrary.arguments.spare import SPARE
+from SageLibrary.context import Stage
 from SageLibrary.keywords.component import Component
-from SageLibrary.node_name import NodeName
-from SageLibrary.spare import SPARE
-from SageLibrary.stage import Stage
 from SageLibrary.waiting import stretched
 
 WORKERS = 2

@@ -18,8 +18,8 @@ from sage_cluster.on_node.sessions import COOKIE
 from sage_cluster.on_node.start import ray_start_command
 from sage_lab import Completed
 from sage_lab.faults import cluster_processes
+from SageLibrary.arguments.node_name import NodeName
 from SageLibrary.keywords.component import Component
-from SageLibrary.node_name import NodeName
 from SageLibrary.waiting import wait_until
 
 JOBS = Path("resources/jobs")

@@ -10,7 +10,7 @@ from robot.api.deco import keyword
 
 from sage_cluster.config.workers import parse_workers
 from SageLibrary.keywords.component import Component
-from SageLibrary.ray_watch import NO_ANSWER, ask_nodes
+from SageLibrary.observers.ray_watch import NO_ANSWER, ask_nodes
 from SageLibrary.waiting import POLL_SECONDS
 
 EVENTS = 2000

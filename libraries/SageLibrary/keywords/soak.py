@@ -13,11 +13,11 @@ from robot.api.deco import keyword
 
 from sage_lab import LabError
 from sage_lab.faults import FaultKind, FaultNotEffectiveError, inject, kind_of
+from SageLibrary.arguments.spare import SPARE
+from SageLibrary.context import Stage
 from SageLibrary.keywords.component import Component
 from SageLibrary.keywords.interruption import InterruptionKeywords
 from SageLibrary.report.trend import chart
-from SageLibrary.spare import SPARE
-from SageLibrary.stage import Stage
 from SageLibrary.stress.faults_at_random import Blow, draw
 from SageLibrary.stress.growth import Growth, judge
 from SageLibrary.stress.long_manager import LongManager

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from sage_cluster import NodeState
 from sage_cluster.supervision.health import Health
 from sage_lab.faults.catalogue import catalogue
-from SageLibrary import times
+from SageLibrary.arguments import times
+from SageLibrary.arguments.vocabulary import plain, word_of
 from SageLibrary.chinese.words import words
 from SageLibrary.keywords.connection import SshProblem
 from SageLibrary.reference.arguments import ARGUMENTS
-from SageLibrary.vocabulary import plain, word_of
 
 TARGETS = {
     "the head": "The head.",

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from SageLibrary.report.figures import Figures, measure
+from SageLibrary.recording.figures import Figures, measure
+from SageLibrary.recording.recorder import Recorder
+from SageLibrary.recording.recording import Recording, collect
 from SageLibrary.report.lanes import draw
-from SageLibrary.report.recorder import Recorder
-from SageLibrary.report.recording import Recording, collect
 
 __all__ = ["Figures", "Recorder", "Recording", "collect", "draw", "measure"]

@@ -9,8 +9,8 @@ import click
 from robot.api import ExecutionResult
 from robot.errors import DataError  # type: ignore[import-untyped]  # it has no type hints
 
+from SageLibrary.recording.verdict import BAD, MEANING, STATUS, verdict_of
 from SageLibrary.report.summary import EndedTest, as_json, as_markdown, counted
-from SageLibrary.report.verdict import BAD, MEANING, STATUS, verdict_of
 
 
 @click.command()

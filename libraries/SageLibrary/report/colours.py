@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from SageLibrary.report.budgets import Kept
+from SageLibrary.recording.budgets import Kept
 
 COLOURS = {
     "running": "#2e9e5b",

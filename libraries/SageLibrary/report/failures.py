@@ -8,10 +8,10 @@ import shlex
 from html import escape
 from pathlib import Path
 
+from SageLibrary.recording.run import RecordedTest, Run
+from SageLibrary.recording.verdict import BAD
 from SageLibrary.report import frame
 from SageLibrary.report.picture_of_test import picture
-from SageLibrary.report.run import RecordedTest, Run
-from SageLibrary.report.verdict import BAD
 
 ERROR = re.compile(r"^\[[^\]]* [EF] \d+ \d+\]|\b(?:ERROR|FATAL|CRITICAL)\b|^Traceback ")
 NO_WORD = re.compile(r"\W+")

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from html import escape
 
+from SageLibrary.recording.budgets import Kept, budget_of
+from SageLibrary.recording.figures import Figures
+from SageLibrary.recording.run import RecordedTest, Run
 from SageLibrary.report import wording
-from SageLibrary.report.budgets import Kept, budget_of
-from SageLibrary.report.figures import Figures
-from SageLibrary.report.run import RecordedTest, Run
 
 HEADS = (
     "fault",

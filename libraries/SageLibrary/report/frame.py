@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from html import escape
 
+from SageLibrary.recording.verdict import GRAVEST_FIRST, MEANING, Outcome
 from SageLibrary.report.style import STYLE
-from SageLibrary.report.verdict import GRAVEST_FIRST, MEANING, Outcome
 
 BAD_FIRST = (*GRAVEST_FIRST, Outcome.SKIPPED)
 

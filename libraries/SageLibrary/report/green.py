@@ -7,9 +7,9 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
+from SageLibrary.recording.run import RecordedTest, Run
+from SageLibrary.recording.verdict import BAD, Outcome, verdict_of
 from SageLibrary.report import wording
-from SageLibrary.report.run import RecordedTest, Run
-from SageLibrary.report.verdict import BAD, Outcome, verdict_of
 
 FILE = "last-green.json"
 SLOWER = 1.5

@@ -8,11 +8,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from html import escape
 
+from SageLibrary.recording.figures import Figures, Times, measure
+from SageLibrary.recording.recording import NOBODY, Recording, Sight
 from SageLibrary.report import legend, wording
 from SageLibrary.report.axis import Axis
 from SageLibrary.report.colours import BAD, GOOD, colour_of
-from SageLibrary.report.figures import Figures, Times, measure
-from SageLibrary.report.recording import NOBODY, Recording, Sight
 
 WIDTH = 760
 RIGHT = 370

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from html import escape
 
+from SageLibrary.recording.figures import Figures
+from SageLibrary.recording.recording import NOBODY, Recording, Sight
 from SageLibrary.report.colours import colour_of
-from SageLibrary.report.figures import Figures
-from SageLibrary.report.recording import NOBODY, Recording, Sight
 
 ROW = 20
 LETTER = 6.6

@@ -6,12 +6,12 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
+from SageLibrary.recording.budgets import Kept
+from SageLibrary.recording.run import RecordedTest, Run
+from SageLibrary.recording.verdict import BAD, Outcome, verdict_of
 from SageLibrary.report import failures, faults_table, frame, green, trend, wording
-from SageLibrary.report.budgets import Kept
 from SageLibrary.report.frame import BAD_FIRST
 from SageLibrary.report.picture_of_test import picture
-from SageLibrary.report.run import RecordedTest, Run
-from SageLibrary.report.verdict import BAD, Outcome, verdict_of
 
 FILE = "run.html"
 FEW = 10

@@ -9,10 +9,10 @@ from pathlib import Path
 
 from robot.api import ExecutionResult
 
+from SageLibrary.recording.verdict import BAD, verdict_of
 from SageLibrary.report import frame
 from SageLibrary.report.page import FILE
 from SageLibrary.report.summary import EndedTest, counted
-from SageLibrary.report.verdict import BAD, verdict_of
 
 Part = tuple[str, Path]
 """What a part is called, and its page."""

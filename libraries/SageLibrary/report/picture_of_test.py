@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from html import escape
 
+from SageLibrary.recording.run import RecordedTest
 from SageLibrary.report.lanes import draw
-from SageLibrary.report.run import RecordedTest
 
 
 def picture(number: int, test: RecordedTest) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 
 from robot.result import TestCase  # type: ignore[import-untyped]  # it has no type hints
 
-from SageLibrary.report.verdict import BAD, FLAKY, MEANING, STATUS, Outcome, outcome_of, verdict_of
+from SageLibrary.recording.verdict import BAD, FLAKY, MEANING, STATUS, Outcome, outcome_of, verdict_of
 
 CHARACTERS = 300
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from html import escape
 from typing import Any
 
-from SageLibrary.report.history import pass_rate
+from SageLibrary.recording.history import pass_rate
 
 WIDTH, HEIGHT = 320, 96
 LEFT, RIGHT, TOP, BOTTOM = 46, 74, 12, 10

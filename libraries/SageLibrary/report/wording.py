@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from SageLibrary.report.budgets import Kept, budget_of
-from SageLibrary.report.figures import RUNNING, Figures, Times
-from SageLibrary.report.recording import NOBODY
+from SageLibrary.recording.budgets import Kept, budget_of
+from SageLibrary.recording.figures import RUNNING, Figures, Times
+from SageLibrary.recording.recording import NOBODY
 
 
 def seconds(value: float | None) -> str:

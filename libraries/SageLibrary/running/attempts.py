@@ -14,9 +14,9 @@ from robot.api import ExecutionResult, ResultVisitor
 from robot.model import TestCase  # type: ignore[import-untyped]  # it has no type hints
 from robot.rebot import rebot  # type: ignore[import-untyped]  # it has no type hints
 
+from SageLibrary.recording.verdict import FLAKY, Outcome, outcome_of, verdict_of
 from SageLibrary.report.page import FILE as PAGE
 from SageLibrary.report.parts import write_parts
-from SageLibrary.report.verdict import FLAKY, Outcome, outcome_of, verdict_of
 from SageLibrary.running.robot_process import WRONG_USAGE, run_robot
 
 OUTPUT, LOG, REPORT = "output.xml", "log.html", "report.html"

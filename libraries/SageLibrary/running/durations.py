@@ -7,8 +7,8 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from SageLibrary.report.run import FILE
-from SageLibrary.report.verdict import Outcome
+from SageLibrary.recording.run import FILE
+from SageLibrary.recording.verdict import Outcome
 
 BY_TAG = {"quick": 5.0, "slow": 600.0}
 USUAL = 40.0

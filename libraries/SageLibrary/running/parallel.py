@@ -12,9 +12,9 @@ from typing import NoReturn
 
 from sage_lab import default_name, sweep
 from SageLibrary import keep_lab
+from SageLibrary.recording.run import FILE as RECORDINGS
 from SageLibrary.report.page import FILE as PAGE
 from SageLibrary.report.parts import Part, write_parts
-from SageLibrary.report.run import FILE as RECORDINGS
 from SageLibrary.running.attempts import OUTPUT
 from SageLibrary.running.robot_process import run_robot
 

@@ -11,9 +11,9 @@ from robot.errors import DataError  # type: ignore[import-untyped]  # it has no 
 from robot.libraries.BuiltIn import BuiltIn
 
 from sage_lab.faults import FaultKind
-from SageLibrary.node_name import is_node
+from SageLibrary.arguments.node_name import is_node
+from SageLibrary.arguments.target import WORDS
 from SageLibrary.running.durations import Durations, Expected, expected
-from SageLibrary.target import WORDS
 
 FAULTS = {kind.value for kind in FaultKind}
 BREAKING = {

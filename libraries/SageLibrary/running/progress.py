@@ -23,7 +23,7 @@ from SageLibrary.running.remaining import Remaining
 
 if TYPE_CHECKING:
     from SageLibrary import SageLibrary
-    from SageLibrary.timeline import Timeline
+    from SageLibrary.observers.timeline import Timeline
 
 REFRESHES_PER_SECOND = 2
 MOST_LINES = 12

@@ -16,8 +16,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from sage_cluster.model import ClusterStatus, NodeState, NodeStatus, OperationResult
-from sage_cluster.supervision.incidents import Trouble
+from sage_cluster.model import ClusterStatus, NodeState, NodeStatus, OperationResult, Trouble
 
 COLOURS = {
     NodeState.RUNNING: "green",

@@ -1,0 +1,1 @@
+"""The package of a project, and its way to the nodes."""

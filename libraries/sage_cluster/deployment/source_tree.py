@@ -12,7 +12,7 @@ from pathlib import Path
 
 from pathspec import GitIgnoreSpec
 
-from sage_cluster.deployment.errors import DeploymentError
+from sage_cluster.errors import DeploymentError
 
 DENIED = """
     .git/ .hg/ .svn/ .env .env.* !.env.example !.env.template

@@ -20,7 +20,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from sage_cluster.deployment.errors import DeploymentError
+from sage_cluster.errors import DeploymentError
 
 CHUNK_BYTES = 48 * 1024
 NOT_IMPORTED = {"tests", "test", "docs", "examples"}  # names that many wheels bring along by mistake

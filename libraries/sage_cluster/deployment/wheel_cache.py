@@ -16,10 +16,10 @@ import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from sage_cluster.deployment.errors import DeploymentError
 from sage_cluster.deployment.platform import NodePlatform, normal
 from sage_cluster.deployment.source_tree import SourceTree
 from sage_cluster.deployment.wheel import Wheel
+from sage_cluster.errors import DeploymentError
 
 PIP_SECONDS = 900.0
 KEPT_ENTRIES = 20

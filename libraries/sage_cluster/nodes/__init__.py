@@ -1,0 +1,1 @@
+"""What the managers do on nodes over SSH, one or many at once."""

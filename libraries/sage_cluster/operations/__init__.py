@@ -1,0 +1,1 @@
+"""One operation at a time: the lock, the journal, who is wanted, how progress is told."""

@@ -1,0 +1,1 @@
+"""The supervisor: it watches the nodes, judges what it sees, and repairs."""

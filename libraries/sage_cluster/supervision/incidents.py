@@ -3,30 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
+
+from sage_cluster.model import Trouble
 
 JOURNAL_EVENTS = 400
 TROUBLE = ("suspect", "lost")
-
-
-@dataclass(frozen=True)
-class Trouble:
-    """One trouble of one node. Times of the wall clock as in the journal, empty for what has not happened.
-
-    ``decided`` and ``action`` are those of the first repair, ``repaired`` is when the last one ended well, ``over``
-    when the node ran again, with a repair or without, or was watched no more; ``seconds`` from noticed to repaired, or
-    else to running.
-    """
-
-    reason: str
-    noticed: str
-    decided: str = ""
-    action: str = ""
-    repaired: str = ""
-    quarantined: str = ""
-    over: str = ""
-    seconds: float | None = None
 
 
 def last_troubles(events: Iterable[Mapping[str, Any]]) -> dict[str, Trouble]:

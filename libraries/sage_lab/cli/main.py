@@ -26,7 +26,6 @@ from sage_lab.machine.environment import program
 from sage_lab.progress import step
 from sage_lab.state import default_name, leftovers, sweep
 from sage_lab.topology import Topology
-from sage_lab.watch.cli import watch
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -52,7 +51,6 @@ def commands() -> None:
 
 commands.add_command(faults)
 commands.add_command(up)
-commands.add_command(watch)
 
 
 @commands.command("status")

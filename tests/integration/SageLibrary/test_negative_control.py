@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from robot.result import Result
 
-from SageLibrary.report.verdict import Outcome, outcome_of
+from SageLibrary.recording.verdict import Outcome, outcome_of
 
 OTHERS = Path(__file__).parents[2] / "other_managers"
 

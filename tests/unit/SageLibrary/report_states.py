@@ -8,12 +8,12 @@ from typing import Any
 from test_report_page import a_test, recording, run_of
 from test_report_trend import past
 
+from SageLibrary.recording.recording import Recording
+from SageLibrary.recording.run import RecordedTest, Run
+from SageLibrary.recording.verdict import Outcome
 from SageLibrary.report import failures, parts
 from SageLibrary.report.page import page
-from SageLibrary.report.recording import Recording
-from SageLibrary.report.run import RecordedTest, Run
 from SageLibrary.report.summary import EndedTest
-from SageLibrary.report.verdict import Outcome
 
 MESSAGE = """status of worker-1 was 'lost' for 31 s, should be 'running' within 30 s
     seen: running 0.0 s, lost 1.2 s"""

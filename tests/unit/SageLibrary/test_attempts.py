@@ -10,7 +10,7 @@ from robot import run
 from robot.api import ExecutionResult
 from robot.result import TestCase as Test
 
-from SageLibrary.report.verdict import Outcome, outcome_of
+from SageLibrary.recording.verdict import Outcome, outcome_of
 from SageLibrary.running.attempts import merge, run_failed_again
 
 

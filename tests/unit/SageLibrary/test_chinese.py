@@ -17,11 +17,11 @@ from robot.libdocpkg import LibraryDocumentation
 from sage_cluster import NodeState
 from sage_cluster.supervision.health import Health
 from sage_lab.faults import FaultKind
+from SageLibrary.arguments.target import WORDS as TARGETS
+from SageLibrary.arguments.vocabulary import word_of
 from SageLibrary.chinese import Chinese
 from SageLibrary.chinese.words import words, words_of_resource
 from SageLibrary.keywords.connection import SshProblem
-from SageLibrary.target import WORDS as TARGETS
-from SageLibrary.vocabulary import word_of
 
 ROOT = Path(__file__).parents[3]
 RESOURCE = ROOT / "resources/zh-CN/cluster.resource"

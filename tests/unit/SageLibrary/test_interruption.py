@@ -17,8 +17,8 @@ import pytest
 
 from sage_cluster.operations.operations import Operations
 from sage_cluster.supervision.process import Supervision
+from SageLibrary.context import Stage
 from SageLibrary.keywords.interruption import InterruptionKeywords
-from SageLibrary.stage import Stage
 
 SHORT = timedelta(seconds=0.3)
 LONG = timedelta(seconds=20)

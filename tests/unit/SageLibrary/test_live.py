@@ -10,10 +10,10 @@ from typing import Any, cast
 from robot import run as robot
 from robot.api.interfaces import ListenerV3
 
-from sage_lab.watch.snapshot import RUN
-from SageLibrary.live import LiveListener
-from SageLibrary.stage import Stage
-from SageLibrary.timeline import Timeline
+from SageLibrary.context import Stage
+from SageLibrary.live.listener import LiveListener
+from SageLibrary.live.snapshot import RUN
+from SageLibrary.observers.timeline import Timeline
 
 SUITE = """*** Test Cases ***
 One

@@ -13,11 +13,11 @@ import pytest
 from sage_lab.faults.agent import ANSWER
 from sage_lab.faults.errors import NodeRefusedError
 from sage_lab.model import Completed
+from SageLibrary.context import Stage
 from SageLibrary.keywords import deployment
 from SageLibrary.keywords.deployment import DeploymentKeywords
 from SageLibrary.keywords.node import KILL_ALL, NodeKeywords
-from SageLibrary.report.verdict import Outcome, outcome_of
-from SageLibrary.stage import Stage
+from SageLibrary.recording.verdict import Outcome, outcome_of
 
 
 class OneAnswer:

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from SageLibrary import node_name
-from SageLibrary.node_name import Host, NodeName
-from SageLibrary.times import read_time
+from SageLibrary.arguments import node_name
+from SageLibrary.arguments.node_name import Host, NodeName
+from SageLibrary.arguments.times import read_time
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import time
 
 PROGRAM = """
 import sys
-from SageLibrary.pulse import Pulse
+from SageLibrary.observers.host_stall import Pulse
 pulse = Pulse()
 pulse.start()
 pulse.begin()

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from SageLibrary.ray_watch import RayWatch
-from SageLibrary.report.ray_times import ray_noticed
-from SageLibrary.report.recording import Fault, RaySight
-from SageLibrary.timeline import Timeline
+from SageLibrary.observers.ray_watch import RayWatch
+from SageLibrary.observers.timeline import Timeline
+from SageLibrary.recording.ray_times import ray_noticed
+from SageLibrary.recording.recording import Fault, RaySight
 
 
 def fault(ident: str, at: float, node: str = "w1", ineffective: bool = False) -> Fault:

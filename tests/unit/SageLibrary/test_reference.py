@@ -12,6 +12,8 @@ from sage_cluster import NodeState
 from sage_cluster.supervision.health import Health
 from sage_lab.cli.main import commands
 from sage_lab.faults import FaultKind
+from SageLibrary.arguments.target import WORDS as TARGETS
+from SageLibrary.arguments.vocabulary import plain, word_of
 from SageLibrary.keywords.connection import SshProblem
 from SageLibrary.reference.arguments import ARGUMENTS
 from SageLibrary.reference.html import write_page
@@ -19,8 +21,6 @@ from SageLibrary.reference.keywords import keywords
 from SageLibrary.reference.markdown import page
 from SageLibrary.reference.search import search
 from SageLibrary.reference.values import values
-from SageLibrary.target import WORDS as TARGETS
-from SageLibrary.vocabulary import plain, word_of
 
 ROOT = Path(__file__).parents[3]
 PAGE = page()

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from sage_lab.faults import catalogue
-from SageLibrary.report.budgets import BUDGETS, Kept, check
-from SageLibrary.report.events import read_events
-from SageLibrary.report.figures import Figures, measure
-from SageLibrary.report.recording import Recording, Sight, collect
+from SageLibrary.recording.budgets import BUDGETS, Kept, check
+from SageLibrary.recording.events import read_events
+from SageLibrary.recording.figures import Figures, measure
+from SageLibrary.recording.recording import Recording, Sight, collect
 
 
 def write(path: Path, *events: dict[str, Any]) -> Path:

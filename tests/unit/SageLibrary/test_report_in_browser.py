@@ -8,13 +8,13 @@ import pytest
 from browser import chromium, inaccessible, invalid, opened, parse_errors, too_wide
 from report_states import pages
 
-from sage_lab import watch
+from SageLibrary import live
 
 STATES = ("green", "failure", "infra", "inconclusive", "no history", "no test", "sixty tests", "flaky")
 
 
 LOOKED_AT = {"wide": ("green", "failure", "flaky"), "phone": ("failure", "infra", "no history")}
-LIVE = Path(watch.__file__).with_name("page.html")
+LIVE = Path(live.__file__).with_name("page.html")
 
 
 @pytest.fixture(scope="module")

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from robot import run as robot
 
+from SageLibrary.recording.recorder import HISTORY
 from SageLibrary.report.page import FILE
-from SageLibrary.report.recorder import HISTORY
 
 SUITE = """*** Settings ***
 Library    SageLibrary

@@ -9,12 +9,12 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from SageLibrary.report.events import Event
+from SageLibrary.recording.events import Event
+from SageLibrary.recording.recording import Fault, Mark, Operation, Recording, Sight
+from SageLibrary.recording.run import RecordedTest, Run
+from SageLibrary.recording.verdict import Outcome
 from SageLibrary.report.lanes import WIDTH, draw
 from SageLibrary.report.page import headline, page
-from SageLibrary.report.recording import Fault, Mark, Operation, Recording, Sight
-from SageLibrary.report.run import RecordedTest, Run
-from SageLibrary.report.verdict import Outcome
 
 NOWHERE = Path("/no/results")
 SVG = "{http://www.w3.org/2000/svg}"

@@ -8,7 +8,7 @@ import pytest
 from robot.api import SkipExecution
 
 from sage_lab import Lab, Topology
-from SageLibrary.spare import SPARE, need_spare
+from SageLibrary.arguments.spare import SPARE, need_spare
 
 
 @pytest.mark.parametrize("said", [["add", SPARE], [f"{SPARE}:22"]])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from sage_lab import LabNode
-from SageLibrary.target import Target
+from SageLibrary.arguments.target import Target
 
 NODES = [
     LabNode("head", "head", "c", "h"),

@@ -9,7 +9,7 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from sage_cluster import NodeState
-from SageLibrary.timeline import COLOURS, UNKNOWN, WIDTH, Timeline
+from SageLibrary.observers.timeline import COLOURS, UNKNOWN, WIDTH, Timeline
 
 SVG = "{http://www.w3.org/2000/svg}"
 

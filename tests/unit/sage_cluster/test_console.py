@@ -9,8 +9,7 @@ import pytest
 from rich.console import Console
 
 from sage_cluster.cli.console import COLOURS, Progress, print_json, print_result, print_status
-from sage_cluster.model import ClusterStatus, NodeResult, NodeState, NodeStatus, OperationResult
-from sage_cluster.supervision.incidents import Trouble
+from sage_cluster.model import ClusterStatus, NodeResult, NodeState, NodeStatus, OperationResult, Trouble
 
 
 @pytest.fixture

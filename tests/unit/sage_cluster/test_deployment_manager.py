@@ -15,9 +15,8 @@ from test_on_node_ports import free_port
 from sage_cluster import ClusterManager, ConfigManager, DeploymentManager
 from sage_cluster.cli import main
 from sage_cluster.config.schema import Config
-from sage_cluster.deployment.errors import DeploymentError
 from sage_cluster.deployment.node_config import node_configuration
-from sage_cluster.errors import ClusterBusyError, ConfigError, NodeError
+from sage_cluster.errors import ClusterBusyError, ConfigError, DeploymentError, NodeError
 from sage_cluster.nodes.ray_node import head_node, worker_nodes
 
 

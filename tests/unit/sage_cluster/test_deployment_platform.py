@@ -10,12 +10,11 @@ import pytest
 from test_deployment_source import lay_out
 from test_deployment_wheel import make_wheel
 
-from sage_cluster.deployment.errors import DeploymentError
 from sage_cluster.deployment.platform import NodePlatform, check_versions
 from sage_cluster.deployment.source_tree import read_source_tree
 from sage_cluster.deployment.wheel import read_wheel
 from sage_cluster.deployment.wheel_cache import WheelCache
-from sage_cluster.errors import NodeError
+from sage_cluster.errors import DeploymentError, NodeError
 
 HERE = NodePlatform("3.11.7", "cp", "x86_64", "glibc 2.36", (("ray", "2.60.0"),))
 BACKEND = """

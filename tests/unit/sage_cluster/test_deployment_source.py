@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from sage_cluster.deployment.errors import DeploymentError
 from sage_cluster.deployment.source_tree import DENIED_REASON, IGNORED, OUTSIDE, PRIVATE_KEY, read_source_tree
+from sage_cluster.errors import DeploymentError
 
 FILES = {
     ".gitignore": "*.tmp\n/scratch/\n!keep.tmp\nnotes/*\n!notes/good.txt\n",

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from sage_cluster.deployment.errors import DeploymentError
 from sage_cluster.deployment.package import make_package
 from sage_cluster.deployment.wheel import Wheel, read_wheel
+from sage_cluster.errors import DeploymentError
 
 Files = dict[str, bytes]
 PLAIN: Files = {"hello/__init__.py": b"def greet():\n    return 'hello'\n" * 50, "hello/data.bin": b"\0\1"}

@@ -9,7 +9,8 @@ import pytest
 from rich.console import Console
 
 from sage_cluster.cli.console import trouble_table
-from sage_cluster.supervision.incidents import Trouble, last_troubles
+from sage_cluster.model import Trouble
+from sage_cluster.supervision.incidents import last_troubles
 
 
 def at(second: float) -> str:

@@ -20,9 +20,9 @@ from browser import chromium, inaccessible, opened, too_wide
 
 from sage_lab.lab import Lab
 from sage_lab.model import LabNode, NodeHealth
-from sage_lab.watch.forward import Forward
-from sage_lab.watch.server import WatchServer
-from sage_lab.watch.snapshot import RUN, Watcher
+from SageLibrary.live.forward import Forward
+from SageLibrary.live.server import WatchServer
+from SageLibrary.live.snapshot import RUN, Watcher
 
 NODES = [
     NodeHealth.of(LabNode("head", "head", "198.18.0.10", "198.18.1.10"), state="running", ssh=True, plugged=True),

@@ -1,0 +1,1 @@
+"""The kinds of fault, one file a family: docs/faults.md lists them."""

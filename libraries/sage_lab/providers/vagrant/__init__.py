@@ -1,0 +1,1 @@
+"""Virtual machines by Vagrant and libvirt."""

@@ -13,9 +13,9 @@ from sage_cluster.operations.operations import Operations
 from sage_cluster.supervision.process import Supervision
 from sage_lab import Lab
 from SageLibrary.managers import chosen, cluster_manager
-from SageLibrary.pulse import Pulse
-from SageLibrary.ray_watch import RayWatch
-from SageLibrary.timeline import Timeline
+from SageLibrary.observers.host_stall import Pulse
+from SageLibrary.observers.ray_watch import RayWatch
+from SageLibrary.observers.timeline import Timeline
 from SageLibrary.waiting import keep_pace
 
 

@@ -6,10 +6,10 @@ import threading
 import time
 from pathlib import Path
 
+from SageLibrary.recording.ray_times import STOPPED
+from SageLibrary.recording.recording import Mark, RaySight, Recording, Sight, collect
 from SageLibrary.report.colours import COLOURS, UNKNOWN
 from SageLibrary.report.lanes import WIDTH, draw
-from SageLibrary.report.ray_times import STOPPED
-from SageLibrary.report.recording import Mark, RaySight, Recording, Sight, collect
 
 ON_PURPOSE = {"stopping", "restarting", "removing", "draining"}
 

@@ -12,9 +12,9 @@ import yaml
 from sage_lab.cli.options import name_option
 from sage_lab.errors import LabError
 from sage_lab.lab import Lab
-from sage_lab.watch.forward import CONNECT_SECONDS, Forward
-from sage_lab.watch.server import WatchServer, connect_to
-from sage_lab.watch.snapshot import Watcher
+from SageLibrary.live.forward import CONNECT_SECONDS, Forward
+from SageLibrary.live.server import WatchServer, connect_to
+from SageLibrary.live.snapshot import Watcher
 
 PORT = 8300
 DASHBOARD_PORT = 8265

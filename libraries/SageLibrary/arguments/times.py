@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from robot.utils import timestr_to_secs
 
-from SageLibrary.vocabulary import nearest
+from SageLibrary.arguments.vocabulary import nearest
 
 UNITS = ["milliseconds", "ms", "seconds", "second", "s", "minutes", "minute", "min", "hours", "hour", "h", "days"]
 EXAMPLES = ("30 s", "1 minute", "1 min 30 s", "500 ms")

@@ -8,13 +8,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
 
-from SageLibrary.report import green, history
+from SageLibrary.recording import history
+from SageLibrary.recording.recording import RaySight, Recording
+from SageLibrary.recording.run import FILE as RECORDINGS
+from SageLibrary.recording.run import RecordedTest, Run
+from SageLibrary.recording.verdict import outcome_of
+from SageLibrary.report import green
 from SageLibrary.report.page import FILE as PAGE
 from SageLibrary.report.page import page
-from SageLibrary.report.recording import RaySight, Recording
-from SageLibrary.report.run import FILE as RECORDINGS
-from SageLibrary.report.run import RecordedTest, Run
-from SageLibrary.report.verdict import outcome_of
 
 HISTORY = "history.jsonl"
 

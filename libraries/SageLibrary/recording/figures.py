@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from SageLibrary.report.budgets import Kept, budget_of, check
-from SageLibrary.report.events import Event
-from SageLibrary.report.recording import NOBODY, Fault, Recording
+from SageLibrary.recording.budgets import Kept, budget_of, check
+from SageLibrary.recording.events import Event
+from SageLibrary.recording.recording import NOBODY, Fault, Recording
 
 RUNNING = "running"
 

@@ -11,10 +11,10 @@ from typing import Self
 
 from sage_lab import Topology
 from sage_lab.inventory import Inventory
-from SageLibrary.spare import SPARE
-from SageLibrary.vocabulary import nearest
+from SageLibrary.arguments.spare import SPARE
+from SageLibrary.arguments.vocabulary import nearest
 
-TOPOLOGIES = Path(__file__).parents[2] / "resources/topologies"
+TOPOLOGIES = Path(__file__).parents[3] / "resources/topologies"
 USUAL = re.compile(r"head|worker-[1-9]\d*|new-worker(-[1-9]\d*)?")
 EXAMPLES = ["head", *(f"worker-{number}" for number in range(1, 11)), SPARE]
 MISSPELT = 0.75  # how alike a host and a node's name are, from 0 to 1, when the one is taken for the other

@@ -24,7 +24,7 @@ class WatchServer(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", port), _Handler)
         self.snapshot = snapshot
         self.dashboard = dashboard
-        self.page = files("sage_lab.watch").joinpath("page.html").read_bytes()
+        self.page = files("SageLibrary.live").joinpath("page.html").read_bytes()
 
     @property
     def url(self) -> str:

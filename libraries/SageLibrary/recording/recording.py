@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from SageLibrary.report.events import Event, read_events
+from SageLibrary.recording.events import Event, read_events
 
 NOBODY = ""  # the belief while no supervisor runs
 

@@ -16,16 +16,16 @@ from robot.libraries.DateTime import convert_time
 from sage_cluster import SageError
 from sage_lab import Lab, LabError
 from sage_lab.faults import Origin
+from SageLibrary.observers.residue_check import ResidueCheck
+from SageLibrary.recording.recorder import Files, Recorder
+from SageLibrary.recording.run import RecordedTest
+from SageLibrary.recording.verdict import Outcome, outcome_of
 from SageLibrary.report.failures import evidence_name
 from SageLibrary.report.lanes import draw
-from SageLibrary.report.recorder import Files, Recorder
-from SageLibrary.report.run import RecordedTest
-from SageLibrary.report.verdict import Outcome, outcome_of
-from SageLibrary.residue_check import ResidueCheck
 from SageLibrary.waiting import patient
 
 if TYPE_CHECKING:
-    from SageLibrary.stage import Stage
+    from SageLibrary.context import Stage
 
 FILE_BYTES = 500_000
 COLLECT_SECONDS = 10.0

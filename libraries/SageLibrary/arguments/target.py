@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from typing import Self
 
 from sage_lab import LabNode
-from SageLibrary.node_name import is_node, names
-from SageLibrary.vocabulary import nearest
+from SageLibrary.arguments.node_name import is_node, names
+from SageLibrary.arguments.vocabulary import nearest
 
 WORDS: dict[str, Callable[[list[str]], list[str]]] = {
     "the head": lambda _: ["head"],

@@ -9,10 +9,10 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from SageLibrary.report.figures import Figures, measure
-from SageLibrary.report.ray_times import ray_noticed
-from SageLibrary.report.recording import RaySight, Recording
-from SageLibrary.report.verdict import Outcome
+from SageLibrary.recording.figures import Figures, measure
+from SageLibrary.recording.ray_times import ray_noticed
+from SageLibrary.recording.recording import RaySight, Recording
+from SageLibrary.recording.verdict import Outcome
 
 FILE = "recordings.json"
 

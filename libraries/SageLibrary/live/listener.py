@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 import psutil
 from robot import result, running
 
-from sage_lab.watch.snapshot import RUN
+from SageLibrary.live.snapshot import RUN
 
 if TYPE_CHECKING:
-    from SageLibrary.stage import Stage
+    from SageLibrary.context import Stage
 
 
 class LiveListener:

@@ -1,4 +1,4 @@
-"""How many workers this machine's memory has room for. `python -m SageLibrary.stress.room` prints the number."""
+"""How many workers this machine's memory has room for. `python -m SageLibrary.stress.capacity` prints the number."""
 
 from __future__ import annotations
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from SageLibrary.report.recording import Fault, RaySight
+from SageLibrary.recording.recording import Fault, RaySight
 
 ALIVE = "ALIVE"
 DEAD = "DEAD"

@@ -10,7 +10,7 @@ import urllib.request
 from collections.abc import Callable
 from typing import Any
 
-from SageLibrary.report.recording import RaySight
+from SageLibrary.recording.recording import RaySight
 
 ASK_EVERY_SECONDS = 0.5
 ASK_SECONDS = 2.0

@@ -1,0 +1,1 @@
+"""What Robot converts from the words of a table."""

@@ -1,0 +1,1 @@
+"""What Robot tells of a run, taken down for the report."""

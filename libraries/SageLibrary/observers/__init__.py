@@ -1,0 +1,1 @@
+"""What is seen while a test runs: Ray, this machine, what a test leaves, and when."""

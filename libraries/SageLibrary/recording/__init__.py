@@ -1,0 +1,1 @@
+"""What a run leaves as values: events, times, verdicts; the report draws them."""
