@@ -16,8 +16,8 @@ from robot.libraries.DateTime import convert_time
 from sage_cluster import SageError
 from sage_lab import Lab, LabError
 from sage_lab.faults import Origin
+from SageLibrary.listeners.recorder import Files, Recorder
 from SageLibrary.observers.residue_check import ResidueCheck
-from SageLibrary.recording.recorder import Files, Recorder
 from SageLibrary.recording.run import RecordedTest
 from SageLibrary.recording.verdict import Outcome, outcome_of
 from SageLibrary.report.failures import evidence_name

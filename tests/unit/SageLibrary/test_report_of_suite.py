@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from robot import run as robot
 
-from SageLibrary.recording.recorder import HISTORY
+from SageLibrary.listeners.recorder import HISTORY
 from SageLibrary.report.page import FILE
 
 SUITE = """*** Settings ***

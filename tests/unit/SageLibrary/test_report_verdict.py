@@ -11,9 +11,9 @@ from sage_cluster.config.workers import parse_worker
 from sage_lab import Lab
 from sage_lab.machine import kernel
 from SageLibrary import SageLibrary
+from SageLibrary.listeners.recorder import Files, Recorder
 from SageLibrary.observers.timeline import Timeline
 from SageLibrary.recording import history
-from SageLibrary.recording.recorder import Files, Recorder
 from SageLibrary.recording.verdict import STATUS, Outcome, outcome_of, raised_by_the_lab, verdict_of
 
 
