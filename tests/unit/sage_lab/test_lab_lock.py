@@ -14,10 +14,10 @@ HOLD = textwrap.dedent(
     """
     import subprocess, sys, time
     from pathlib import Path
-    from sage_lab import host, lock
+    from sage_lab.machine import commands, lock
     with lock.hold(Path(sys.argv[1])):
         print("held", flush=True)
-        host.run(["sleep", "1000"], timeout=1000)
+        commands.run(["sleep", "1000"], timeout=1000)
     """
 )
 
