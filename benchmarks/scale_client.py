@@ -12,6 +12,7 @@ from typing import Any
 
 from benchmarks.errors import BenchmarkError
 from sage_cluster import ClusterManager, ConfigManager
+from sage_cluster.context import ClusterContext
 from sage_cluster.supervision.supervisor import Supervisor
 
 LOOK_SECONDS = 0.05
@@ -126,7 +127,7 @@ def _supervise(config: ConfigManager) -> dict[str, Any]:
     """Until all nodes are seen to run; then some seconds of watching; then one raylet ends and is brought back."""
     took: dict[str, Any] = {}
     states = _States()
-    supervisor = Supervisor(config, states.publish)
+    supervisor = Supervisor(ClusterContext.of(config), states.publish)
     thread = threading.Thread(target=supervisor.run, name="supervisor")
     manager = ClusterManager(config, report=lambda _node, _phase: None)
     names = [config.load().head.host, *manager.workers.list_workers()]

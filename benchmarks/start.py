@@ -13,7 +13,7 @@ from benchmarks.lab import measured_lab, say
 from benchmarks.ray_cluster import await_alive, last_registration, need_clean
 from benchmarks.samples import Sample, calm_rounds, in_turn, measure
 from sage_cluster import ClusterManager, ConfigManager
-from sage_cluster.nodes.ray_node import RayNode, head_node, worker_nodes
+from sage_cluster.nodes.spec import RayNode, head_node, worker_nodes
 from sage_cluster.on_node.environment import RayEnvironment
 from sage_cluster.on_node.sessions import COOKIE
 from sage_cluster.on_node.start import ray_start_command

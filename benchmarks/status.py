@@ -10,7 +10,7 @@ from benchmarks.errors import BenchmarkError
 from benchmarks.lab import measured_lab, say
 from benchmarks.samples import Sample, measure
 from sage_cluster import ClusterManager, ConfigManager, SageError
-from sage_cluster.nodes.ray_node import head_node, worker_nodes
+from sage_cluster.nodes.spec import head_node, worker_nodes
 from sage_cluster.ssh.pool import SshPool, fan_out
 from sage_lab import Lab
 

@@ -10,7 +10,7 @@ from robot.libraries.BuiltIn import BuiltIn, RobotNotRunningError
 
 from sage_cluster import ClusterManager, DeploymentManager, OperationResult
 from sage_cluster.operations.operations import Operations
-from sage_cluster.supervision.process import Supervision
+from sage_cluster.supervision.process import SupervisorProcess
 from sage_lab import Lab
 from SageLibrary.managers import chosen, cluster_manager
 from SageLibrary.observers.host_stall import Pulse
@@ -66,7 +66,7 @@ class Stage:
         return self.cluster.operations
 
     @property
-    def supervision(self) -> Supervision:
+    def supervision(self) -> SupervisorProcess:
         """The supervisor. The test is skipped when the managers have none."""
         self._demand("supervision")
         return self.cluster.supervision

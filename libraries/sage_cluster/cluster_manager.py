@@ -10,24 +10,22 @@ from typing import Any
 
 from sage_cluster.config.schema import parse_workers
 from sage_cluster.config_manager import ConfigManager
+from sage_cluster.context import ClusterContext
 from sage_cluster.deployment_manager import DeploymentManager
 from sage_cluster.errors import SageError
 from sage_cluster.head_manager import HeadManager
-from sage_cluster.model import ClusterStatus, OperationResult
-from sage_cluster.nodes.ray_node import RayNodes
+from sage_cluster.model import ClusterStatus, NodeResult, OperationResult
+from sage_cluster.nodes.agent import RayNodes
 from sage_cluster.nodes.status import ask_all, strangers
-from sage_cluster.operations.membership import Membership
-from sage_cluster.operations.operations import Operations
 from sage_cluster.operations.progress import Report, log_progress
 from sage_cluster.options import check_options
-from sage_cluster.ssh.pool import SshPool
 from sage_cluster.supervision.incidents import JOURNAL_EVENTS, last_troubles
-from sage_cluster.supervision.process import Supervision
+from sage_cluster.supervision.process import SupervisorProcess
 from sage_cluster.worker_manager import WorkerManager
 
 
 class ClusterManager:
-    """Manages the cluster of one configuration file. Collaborators are made from it when not given.
+    """Manages the cluster of one configuration file. Managers that share a ``context`` are parts of one.
 
     Results are values: nothing that happens on a node raises, it is in that node's result. What concerns the whole
     raises: ConfigError, ClusterBusyError. Numbers named ``wait`` are seconds to wait for another operation to end.
@@ -37,18 +35,16 @@ class ClusterManager:
         self,
         config_manager: ConfigManager | None = None,
         *,
-        pool: SshPool | None = None,
-        operations: Operations | None = None,
         report: Report = log_progress,
+        context: ClusterContext | None = None,
     ) -> None:
-        self.config = config_manager or ConfigManager()
-        self._pool = pool or SshPool(lambda: self.config.load().ssh)
-        self.operations = operations or Operations(self.config.path)
-        self._nodes = RayNodes(self._pool)
-        self.supervision = Supervision(self.config.path)
-        self.head = HeadManager(self.config, pool=self._pool, operations=self.operations, report=report)
-        self.workers = WorkerManager(self.config, pool=self._pool, operations=self.operations, report=report)
-        self.deployment = DeploymentManager(self.config, pool=self._pool, operations=self.operations, report=report)
+        self._context = context or ClusterContext.of(config_manager, report)
+        self.config = self._context.config
+        self.operations = self._context.operations
+        self.supervision = SupervisorProcess(self.config.path)
+        self.head = HeadManager(context=self._context)
+        self.workers = WorkerManager(context=self._context)
+        self.deployment = DeploymentManager(context=self._context)
 
     def start_cluster(self, *, wait: float = 0.0) -> OperationResult:
         """Start what does not run yet: the head, then all workers at once, and the supervisor (see ``recovery``).
@@ -89,14 +85,14 @@ class ClusterManager:
     def status_cluster(self) -> ClusterStatus:
         """Ask every node at once, and Ray on the head; needs no lock and changes nothing."""
         began = time.monotonic()
-        head, workers, rows = ask_all(self._nodes, self.config.load())
+        head, workers, rows = ask_all(RayNodes(self._context.pool), self.config.load())
         return ClusterStatus(
             head=head,
             workers=workers,
             strangers=strangers(rows, [head, *workers]),
             problem=head.problem,
             supervisor=self.supervision.states(),
-            troubles=last_troubles(self.operations.journal(JOURNAL_EVENTS)),
+            troubles=last_troubles(self._context.journal.last(JOURNAL_EVENTS)),
             warnings=self._warnings(),
             elapsed=time.monotonic() - began,
         )
@@ -137,7 +133,7 @@ class ClusterManager:
         status = self.status_cluster()
         info: dict[str, Any] = {
             "config": str(self.config.path),
-            "journal": str(self.operations.journal_path),
+            "journal": str(self._context.journal.path),
             "head": status.head.name,
             "head_running": status.head_running,
             "session": status.head.session,
@@ -152,18 +148,11 @@ class ClusterManager:
 
     def close(self) -> None:
         """Close the connections to the nodes. The cluster runs on."""
-        self._pool.close()
+        self._context.close()
 
     def _operate(self, operation: str, wait: float, work: Callable[[], list[OperationResult]]) -> OperationResult:
-        began = time.monotonic()
-        self.config.load()
-        with self.operations.exclusive(operation, wait):
-            parts = work()
-            nodes = tuple(node for part in parts for node in part.nodes)
-            error = "\n".join(part.error for part in parts if part.error)
-            result = OperationResult(operation, nodes, time.monotonic() - began, error)
-            self.operations.record("result", **result.to_dict())
-        return result
+        self.config.load()  # a configuration that is wrong is told at once, not after the wait
+        return self.operations.run(operation, work, wait=wait)
 
     def _warnings(self) -> tuple[str, ...]:
         """What is wrong with the managing itself. While an operation runs, that is its own affair."""
@@ -174,7 +163,7 @@ class ClusterManager:
         if torn:
             by = f"'{torn['operation']}' of process {torn['pid']}, begun {torn['since']}"
             warnings.append(f"{by}, did not end: start or stop again")
-        wanted = Membership(self.config.path).wanted() and self.config.load().recovery.enabled
+        wanted = self._context.membership.wanted() and self.config.load().recovery.enabled
         if wanted and not self.supervision.is_running():
             died = self.supervision.died()
             killed = f" (process {died} was killed)" if died else ""
@@ -185,13 +174,15 @@ class ClusterManager:
         if not self.config.load().deploy.project:
             return self.workers.add_worker(address, wait=wait)
         workers = parse_workers(address)
-        with self.operations.exclusive(f"add worker {address}", wait):
+
+        def work() -> list[NodeResult | OperationResult]:
             deployed = self.deployment.deploy_to(workers)
             ready = [str(w) for w, node in zip(workers, deployed.nodes, strict=False) if node.success]
             if deployed.error or not ready:
-                return deployed
-            added = self.workers.add_worker(",".join(ready))
-            return replace(added, nodes=(*deployed.failed, *added.nodes), elapsed=deployed.elapsed + added.elapsed)
+                return [deployed]
+            return [*deployed.failed, self.workers.add_worker(",".join(ready))]
+
+        return self.operations.run(f"add worker {address}", work, wait=wait)
 
     def _start(self) -> list[OperationResult]:
         head = self.head.start()

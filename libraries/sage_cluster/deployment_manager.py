@@ -2,36 +2,34 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from sage_cluster.config.schema import Config, Worker
 from sage_cluster.config.workers import make_worker
 from sage_cluster.config_manager import ConfigManager
+from sage_cluster.context import ClusterContext
 from sage_cluster.deployment.node_config import node_configuration
-from sage_cluster.deployment.nodes import DeploymentNodes
 from sage_cluster.deployment.package import Package, make_package
 from sage_cluster.deployment.platform import NodePlatform, check_versions
+from sage_cluster.deployment.session import DeploymentNodes
 from sage_cluster.deployment.source_tree import LeftOut, read_source_tree
 from sage_cluster.deployment.wheel import Wheel, read_wheel
 from sage_cluster.deployment.wheel_cache import WheelCache
 from sage_cluster.errors import DeploymentError, NodeError, SageError
 from sage_cluster.model import NodeResult, OperationResult
 from sage_cluster.nodes.parallel import on_all
-from sage_cluster.nodes.ray_node import RayNode, head_node, worker_node, worker_nodes
-from sage_cluster.operations.operations import Operations
+from sage_cluster.nodes.spec import RayNode, head_node, worker_node, worker_nodes
 from sage_cluster.operations.progress import Report, log_progress
 from sage_cluster.options import check_options
-from sage_cluster.ssh.pool import SshPool, fan_out
+from sage_cluster.ssh.pool import fan_out
 
 CONFIG = "config.yaml"
 CONTROLLER = "controller"
 
 
 class DeploymentManager:
-    """Deploys to the nodes of one configuration file. Collaborators are made from it when not given.
+    """Deploys to the nodes of one configuration file. Managers that share a ``context`` are parts of one.
 
     Results are values, as with the other managers. ``project``, where it is a parameter, is the directory of a
     project or a wheel, else ``deploy.project`` counts. Numbers named ``wait`` are seconds to wait for another
@@ -42,15 +40,12 @@ class DeploymentManager:
         self,
         config_manager: ConfigManager | None = None,
         *,
-        pool: SshPool | None = None,
-        operations: Operations | None = None,
         report: Report = log_progress,
+        context: ClusterContext | None = None,
     ) -> None:
-        self.config = config_manager or ConfigManager()
-        self._pool = pool or SshPool(lambda: self.config.load().ssh)
-        self._operations = operations or Operations(self.config.path)
-        self._nodes = DeploymentNodes(self._pool)
-        self._report = report
+        self._context = context or ClusterContext.of(config_manager, report)
+        self.config = self._context.config
+        self._nodes = DeploymentNodes(self._context.pool)
 
     def create_deployment_package(self, project: Path | None = None, platform: NodePlatform | None = None) -> Package:
         """Build the project, get what it needs on a platform (the head's, which is asked), and check every file.
@@ -99,26 +94,32 @@ class DeploymentManager:
         check_options(names=names, wait=wait)
         timeout = self.config.load().deploy.timeout
 
-        def work(nodes: Sequence[RayNode]) -> tuple[NodeResult, ...]:
-            return self._on_all(nodes, lambda node: self._nodes.rollback(node, timeout), "rolling back", "rolled back")
+        nodes = self._chosen(names)
 
-        return self._operate("roll back", self._chosen(names), wait, work)
+        def work() -> tuple[NodeResult, ...]:
+            return on_all(
+                self._context,
+                nodes,
+                lambda node: self._nodes.rollback(node, timeout),
+                doing="rolling back",
+                done="rolled back",
+            )
+
+        return self._context.operations.run("roll back", work, wait=wait)
 
     def close(self) -> None:
         """Close the connections to the nodes."""
-        self._pool.close()
+        self._context.close()
 
     def _deploy(self, nodes: Sequence[RayNode], project: Path | None, dry_run: bool, wait: float) -> OperationResult:
-        def work(nodes: Sequence[RayNode]) -> tuple[NodeResult, ...]:
-            return self._deploy_all(nodes, project, dry_run)
-
-        return self._operate("plan deployment" if dry_run else "deploy", nodes, wait, work)
+        operation = "plan deployment" if dry_run else "deploy"
+        return self._context.operations.run(operation, lambda: self._deploy_all(nodes, project, dry_run), wait=wait)
 
     def _deploy_all(self, nodes: Sequence[RayNode], project: Path | None, dry_run: bool) -> tuple[NodeResult, ...]:
         config = self.config.load()
-        self._report(CONTROLLER, "packaging")
+        self._context.report(CONTROLLER, "packaging")
         wheel, left_out = self._project_wheel(project)
-        self._operations.record("package", wheel=wheel.path.name, left_out=[one.path for one in left_out])
+        self._context.journal.record("package", wheel=wheel.path.name, left_out=[one.path for one in left_out])
         head = head_node(config)
         asked = {node.name: node for node in (head, *nodes)}
         answers = fan_out(asked.values(), self._platform, config.ssh.max_connections)
@@ -126,7 +127,7 @@ class DeploymentManager:
         packages = self._packages(wheel, left_out, platforms)
         text = self.config.path.read_text(encoding="utf-8")
 
-        def work(node: RayNode) -> dict[str, Any]:
+        def work(node: RayNode) -> Mapping[str, object]:
             here, there = platforms[node.name], platforms[head.name]
             if isinstance(here, SageError):
                 raise here
@@ -140,11 +141,11 @@ class DeploymentManager:
                 package.with_text(CONFIG, node_configuration(text, node)),
                 keep=config.deploy.keep,
                 timeout=config.deploy.timeout,
-                report=self._report,
+                report=self._context.report,
                 dry_run=dry_run,
             )
 
-        return self._on_all(nodes, work, "deploying", "planned" if dry_run else "deployed")
+        return on_all(self._context, nodes, work, doing="deploying", done="planned" if dry_run else "deployed")
 
     def _packages(
         self, wheel: Wheel, left_out: tuple[LeftOut, ...], platforms: Mapping[str, NodePlatform | SageError]
@@ -180,31 +181,6 @@ class DeploymentManager:
 
     def _platform(self, node: RayNode) -> NodePlatform:
         return NodePlatform.of(self._nodes.facts(node))
-
-    def _on_all(
-        self, nodes: Sequence[RayNode], work: Callable[[RayNode], dict[str, Any]], doing: str, done: str
-    ) -> tuple[NodeResult, ...]:
-        limit = self.config.load().ssh.max_connections
-        return on_all(nodes, work, doing=doing, done=done, limit=limit, report=self._report)
-
-    def _operate(
-        self,
-        operation: str,
-        nodes: Sequence[RayNode],
-        wait: float,
-        work: Callable[[Sequence[RayNode]], tuple[NodeResult, ...]],
-    ) -> OperationResult:
-        began = time.monotonic()
-        results: tuple[NodeResult, ...] = ()
-        error = ""
-        with self._operations.exclusive(operation, wait):
-            try:
-                results = work(nodes)
-            except DeploymentError as problem:
-                error = str(problem)
-            result = OperationResult(operation, results, time.monotonic() - began, error)
-            self._operations.record("result", **result.to_dict())
-        return result
 
     def _chosen(self, names: Sequence[str] | None) -> list[RayNode]:
         config: Config = self.config.load()

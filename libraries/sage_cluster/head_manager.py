@@ -2,42 +2,36 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Mapping
 
 from sage_cluster.config_manager import ConfigManager
+from sage_cluster.context import ClusterContext
 from sage_cluster.errors import NodeError, RayStartError
 from sage_cluster.model import NodeStatus, OperationResult
+from sage_cluster.nodes.agent import RayNodes
 from sage_cluster.nodes.parallel import on_all, start_with_retry
-from sage_cluster.nodes.ray_node import RayNode, RayNodes, head_node
+from sage_cluster.nodes.spec import RayNode, head_node
 from sage_cluster.nodes.status import head_status, probe_or_error
-from sage_cluster.operations.membership import Membership
-from sage_cluster.operations.operations import Operations
+from sage_cluster.on_node.protocol import Dashboard, HeadStarted, Stopped
 from sage_cluster.operations.progress import Report, log_progress
 from sage_cluster.options import check_options
-from sage_cluster.ssh.pool import SshPool
 
 FOLLOW_SECONDS = 24 * 3600.0
 
 
 class HeadManager:
-    """Manages the head that the configuration names. Collaborators are made from it when not given."""
+    """Manages the head that the configuration names. Managers that share a ``context`` are parts of one."""
 
     def __init__(
         self,
         config_manager: ConfigManager | None = None,
         *,
-        pool: SshPool | None = None,
-        operations: Operations | None = None,
         report: Report = log_progress,
+        context: ClusterContext | None = None,
     ) -> None:
-        self._config = config_manager or ConfigManager()
-        self._pool = pool or SshPool(lambda: self._config.load().ssh)
-        self._operations = operations or Operations(self._config.path)
-        self._nodes = RayNodes(self._pool)
-        self._report = report
-        self._membership = Membership(self._config.path)
+        self._context = context or ClusterContext.of(config_manager, report)
+        self._config = self._context.config
+        self._nodes = RayNodes(self._context.pool)
 
     def start(self, *, wait: float = 0.0, fence: bool = False, recover: bool = False) -> OperationResult:
         """Start the head unless it runs, with its dashboard, and return when Ray calls it ALIVE.
@@ -59,7 +53,7 @@ class HeadManager:
         """Stop the head, then start it: a new session, which the workers have to join anew."""
         check_options(wait=wait)
 
-        def restart() -> dict[str, Any]:
+        def restart() -> Mapping[str, object]:
             self._stop(force=False)
             return self._start()
 
@@ -70,7 +64,7 @@ class HeadManager:
         head = head_node(self._config.load())
         return head_status(head, probe_or_error(self._nodes, head))
 
-    def dashboard(self) -> dict[str, Any]:
+    def dashboard(self) -> Dashboard:
         """Ask the dashboard over HTTP: its ``url``, ``ray_version`` and ``session``. Raises NodeError, SshError."""
         head = head_node(self._config.load())
         if not head.spec["dashboard"]:
@@ -86,65 +80,58 @@ class HeadManager:
 
     def log(self, name: str = "gcs_server.out", lines: int = 100) -> str:
         """The last lines of a log of the head's newest session. Raises NodeError, naming the logs there are."""
-        return str(self._nodes.read_log(head_node(self._config.load()), name, lines)["text"])
+        return self._nodes.read_log(head_node(self._config.load()), name, lines)["text"]
 
     def follow_log(self, name: str, on_output: Callable[[str], None], seconds: float = FOLLOW_SECONDS) -> None:
         """Pass on a log of the head as it grows, for at most ``seconds``."""
         self._nodes.follow_log(head_node(self._config.load()), name, on_output, seconds)
 
     def _operate(
-        self, operation: str, wait: float, work: Callable[[], dict[str, Any]], doing: str, done: str
+        self, operation: str, wait: float, work: Callable[[], Mapping[str, object]], doing: str, done: str
     ) -> OperationResult:
-        began = time.monotonic()
         head = head_node(self._config.load())
-        with self._operations.exclusive(operation, wait):
-            nodes = on_all([head], lambda _: work(), doing=doing, done=done, limit=1, report=self._report)
-        return OperationResult(operation, nodes, time.monotonic() - began)
+        return self._context.operations.run(
+            operation, lambda: on_all(self._context, [head], lambda _: work(), doing=doing, done=done), wait=wait
+        )
 
-    def _start(self, fence: bool = False, recover: bool = False) -> dict[str, Any]:
+    def _start(self, fence: bool = False, recover: bool = False) -> dict[str, object]:
         config = self._config.load()
         head = head_node(config)
-        deadline = time.monotonic() + config.cluster.start_timeout
-        answer = self._start_ray(head, fence, recover and config.recovery.keep_workers, deadline)
-        if answer["node_id"] not in {row["node_id"] for row in answer.pop("nodes") if row["state"] == "ALIVE"}:
+        answer = self._start_ray(head, fence, recover and config.recovery.keep_workers)
+        if answer["node_id"] not in {row["node_id"] for row in answer["nodes"] if row["state"] == "ALIVE"}:
             raise NodeError("the head started, but Ray does not call it ALIVE", where=head.name)
-        dashboard = answer.pop("dashboard")
-        if dashboard:
-            answer["dashboard"] = _checked(head, dashboard)["url"]
-        self._membership.want([head.name])
-        return answer
+        details = {key: value for key, value in answer.items() if key not in {"nodes", "dashboard"}}
+        if answer["dashboard"]:
+            details["dashboard"] = _checked(head, answer["dashboard"])["url"]
+        self._context.membership.want([head.name])
+        return details
 
-    def _start_ray(self, head: RayNode, fence: bool, recover: bool, deadline: float) -> dict[str, Any]:
+    def _start_ray(self, head: RayNode, fence: bool, recover: bool) -> HeadStarted:
         try:
             return start_with_retry(
-                self._nodes,
+                self._context,
                 head,
-                session="",
-                fence=fence,
-                recover=recover,
-                deadline=deadline,
-                report=self._report,
-                record=self._operations.record,
+                lambda seconds: self._nodes.start_head(head, fence=fence, timeout=seconds, recover=recover),
             )
         except RayStartError as error:
             if not recover:
                 raise
             # What the dead GCS left may be what this one cannot bear: better a head without its workers than none.
-            self._operations.record("storage given up", node=head.name, error=str(error))
-            return self._start_ray(head, fence, False, time.monotonic() + self._config.load().cluster.start_timeout)
+            self._context.journal.record("storage given up", node=head.name, error=str(error))
+            return self._start_ray(head, fence, recover=False)
 
-    def _ask_dashboard(self, address: str) -> dict[str, Any]:
+    def _ask_dashboard(self, address: str) -> Dashboard:
         head = head_node(self._config.load())
         return _checked(head, self._nodes.dashboard(head, address=address))
 
-    def _stop(self, force: bool) -> dict[str, Any]:
+    def _stop(self, force: bool) -> Stopped:
         config = self._config.load()
         head = head_node(config)
-        self._membership.unwant([head.name])
+        self._context.membership.unwant([head.name])
         return self._nodes.stop(head, grace=0.0 if force else config.cluster.stop_timeout)
 
 
-def _checked(head: RayNode, dashboard: dict[str, Any]) -> dict[str, Any]:
+def _checked(head: RayNode, dashboard: Dashboard) -> Dashboard:
     """The dashboard's answer. Raises NodeError when it is a problem."""
     if "problem" in dashboard:
         raise NodeError(

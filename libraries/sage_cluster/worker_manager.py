@@ -2,45 +2,39 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
 
 from sage_cluster.config.schema import parse_workers
 from sage_cluster.config_manager import ConfigManager
+from sage_cluster.context import ClusterContext
 from sage_cluster.errors import NodeError, SshError
 from sage_cluster.model import NodeResult, NodeStatus, OperationResult
+from sage_cluster.nodes.agent import RayNodes
 from sage_cluster.nodes.parallel import on_all
-from sage_cluster.nodes.ray_node import RayNode, RayNodes, worker_node, worker_nodes
 from sage_cluster.nodes.rolling_restart import WAITING, RollingRestart
+from sage_cluster.nodes.spec import RayNode, worker_node, worker_nodes
 from sage_cluster.nodes.status import ask_all
 from sage_cluster.nodes.worker_steps import WorkerSteps
-from sage_cluster.operations.membership import Membership
-from sage_cluster.operations.operations import Operations
 from sage_cluster.operations.progress import Report, log_progress
 from sage_cluster.options import check_options
 from sage_cluster.ssh.connection import CommandResult, Target
-from sage_cluster.ssh.pool import SshPool
 
 
 class WorkerManager:
-    """Manages the workers of the configuration. Collaborators are made from it when not given."""
+    """Manages the workers of the configuration. Managers that share a ``context`` are parts of one."""
 
     def __init__(
         self,
         config_manager: ConfigManager | None = None,
         *,
-        pool: SshPool | None = None,
-        operations: Operations | None = None,
         report: Report = log_progress,
+        context: ClusterContext | None = None,
     ) -> None:
-        self._config = config_manager or ConfigManager()
-        self._pool = pool or SshPool(lambda: self._config.load().ssh)
-        self._operations = operations or Operations(self._config.path)
-        self._nodes = RayNodes(self._pool)
-        self._report = report
-        self._membership = Membership(self._config.path)
-        self._steps = WorkerSteps(self._config, self._nodes, self._operations, report)
-        self._rolling = RollingRestart(self._config, self._nodes, self._steps, self._operations, report)
+        self._context = context or ClusterContext.of(config_manager, report)
+        self._config = self._context.config
+        self._membership = self._context.membership
+        self._nodes = RayNodes(self._context.pool)
+        self._steps = WorkerSteps(self._context)
 
     def list_workers(self) -> list[str]:
         """The names of the configured workers, in the order of the file. Raises ConfigError."""
@@ -57,7 +51,7 @@ class WorkerManager:
         Raises ClusterBusyError, ConfigError, NodeError for an unknown name.
         """
         check_options(names=names, wait=wait, fence=fence)
-        return self._operate("start workers", names, wait, lambda nodes: self._start(nodes, fence))
+        return self._operate("start workers", self._chosen(names), wait, lambda nodes: self._start(nodes, fence))
 
     def stop_workers(
         self, force: bool = False, *, names: Sequence[str] | None = None, wait: float = 0.0
@@ -67,7 +61,7 @@ class WorkerManager:
         By ``force`` without asking first. A node is stopped when no process of its session is left.
         """
         check_options(names=names, wait=wait, force=force)
-        return self._operate("stop workers", names, wait, lambda nodes: self._stop(nodes, force))
+        return self._operate("stop workers", self._chosen(names), wait, lambda nodes: self._stop(nodes, force))
 
     def restart_workers(
         self, *, names: Sequence[str] | None = None, wait: float = 0.0, rolling: bool = False
@@ -79,7 +73,7 @@ class WorkerManager:
 
         def roll(nodes: Sequence[RayNode]) -> tuple[NodeResult, ...]:
             wanted = self._membership.wanted() | {node.name for node in nodes}
-            results = self._rolling.run(nodes, wanted & set(self.list_workers()))
+            results = RollingRestart(self._context).run(nodes, wanted & set(self.list_workers()))
             self._membership.want(result.name for result in results if result.phase != WAITING)
             return results
 
@@ -90,7 +84,7 @@ class WorkerManager:
             return tuple(by_name[node.name] for node in nodes)
 
         check_options(names=names, wait=wait, rolling=rolling)
-        return self._operate("restart workers", names, wait, roll if rolling else restart)
+        return self._operate("restart workers", self._chosen(names), wait, roll if rolling else restart)
 
     def status_workers(self) -> list[NodeStatus]:
         """Every worker's status, from its own view and Ray's; all nodes are asked at once."""
@@ -115,7 +109,7 @@ class WorkerManager:
                     self._config.add_worker_ssh_host(node.target.host, node.target.port)
             return results
 
-        return self._run(_doing("add", nodes), nodes, wait, add)
+        return self._operate(_doing("add", nodes), nodes, wait, add)
 
     def remove_worker(self, address: str, *, wait: float = 0.0) -> OperationResult:
         """Drain a worker given as "host:port", stop it, and take it out of the configuration once it has left.
@@ -133,12 +127,11 @@ class WorkerManager:
             wanted = self._membership.wanted()
             self._membership.unwant(node.name for node in nodes)
             results = on_all(
+                self._context,
                 nodes,
                 lambda node: self._steps.remove(node, node.target in configured),
                 doing="draining",
                 done="removed",
-                limit=config.ssh.max_connections,
-                report=self._report,
             )
             for node, result in zip(nodes, results, strict=True):
                 if result.success:
@@ -147,7 +140,7 @@ class WorkerManager:
                     self._membership.want([node.name])
             return results
 
-        return self._run(_doing("remove", nodes), nodes, wait, remove)
+        return self._operate(_doing("remove", nodes), nodes, wait, remove)
 
     def execute_remote_command(self, host: str, port: int, command: str, timeout: float = 60.0) -> bool:
         """Run a shell command on a node; True when it ended with status 0 within ``timeout`` seconds.
@@ -157,16 +150,16 @@ class WorkerManager:
         try:
             done = self.run_command(host, port, command, timeout)
         except SshError as error:
-            self._operations.record("remote command", node=host, command=command, error=str(error))
+            self._context.journal.record("remote command", node=host, command=command, error=str(error))
             return False
         if done.returncode:
             said = {"status": done.returncode, "stderr": done.stderr[-2000:]}
-            self._operations.record("remote command", node=host, command=command, **said)
+            self._context.journal.record("remote command", node=host, command=command, **said)
         return done.returncode == 0
 
     def run_command(self, host: str, port: int, command: str, timeout: float = 60.0) -> CommandResult:
         """Run a shell command on a node and return its output and status. Raises the SshError that fits."""
-        return self._pool.run(Target(host, port), ["sh", "-c", command], timeout=timeout)
+        return self._context.pool.run(Target(host, port), ["sh", "-c", command], timeout=timeout)
 
     def simulate_failure(self, worker: str) -> int:
         """Kill a worker's raylet as a crash would (SIGKILL). Returns its pid; NodeError when none runs."""
@@ -174,12 +167,12 @@ class WorkerManager:
         pid = self._nodes.kill_raylet(node)
         if pid is None:
             raise NodeError("no raylet runs here, so none can fail", where=node.name, fix="start the worker")
-        self._operations.record("simulated failure", node=node.name, raylet=pid)
+        self._context.journal.record("simulated failure", node=node.name, raylet=pid)
         return pid
 
     def log(self, worker: str, name: str = "raylet.out", lines: int = 100) -> str:
         """The last lines of a log of a worker's newest session. Raises NodeError, naming the logs there are."""
-        return str(self._nodes.read_log(self._chosen([worker])[0], name, lines)["text"])
+        return self._nodes.read_log(self._chosen([worker])[0], name, lines)["text"]
 
     def follow_log(
         self, worker: str, name: str, on_output: Callable[[str], None], seconds: float = 24 * 3600.0
@@ -200,28 +193,11 @@ class WorkerManager:
     def _operate(
         self,
         operation: str,
-        names: Sequence[str] | None,
-        wait: float,
-        work: Callable[[Sequence[RayNode]], tuple[NodeResult, ...]],
-    ) -> OperationResult:
-        return self._run(operation, self._chosen(names), wait, work)
-
-    def _run(
-        self,
-        operation: str,
         nodes: Sequence[RayNode],
         wait: float,
         work: Callable[[Sequence[RayNode]], tuple[NodeResult, ...]],
     ) -> OperationResult:
-        began = time.monotonic()
-        error = ""
-        results: tuple[NodeResult, ...] = ()
-        with self._operations.exclusive(operation, wait):
-            try:
-                results = work(nodes)
-            except (NodeError, SshError) as problem:
-                error = str(problem)
-        return OperationResult(operation, results, time.monotonic() - began, error)
+        return self._context.operations.run(operation, lambda: work(nodes), wait=wait)
 
     def _chosen(self, names: Sequence[str] | None) -> list[RayNode]:
         nodes = worker_nodes(self._config.load())

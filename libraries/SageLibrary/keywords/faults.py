@@ -9,7 +9,7 @@ from typing import Any
 from robot.api import SkipExecution, logger
 from robot.api.deco import keyword
 
-from sage_cluster.nodes.ray_node import head_node, worker_nodes
+from sage_cluster.nodes.spec import head_node, worker_nodes
 from sage_cluster.supervision.health import Health
 from sage_lab import LabError
 from sage_lab.faults import Fault, FaultKind, FaultNotEffectiveError, heal_all, inject, kind_of
@@ -204,7 +204,7 @@ class FaultKeywords(Component):
             time.sleep(left)
 
     def _events(self, since: float, kind: str) -> list[dict[str, Any]]:
-        journal = self.stage.operations.journal(EVENTS)
+        journal = self.stage.operations.journal.last(EVENTS)
         return [event for event in journal if event["event"] == kind and event["monotonic"] >= since]
 
     def _words(self) -> dict[str, str]:

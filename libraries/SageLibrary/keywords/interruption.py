@@ -242,4 +242,4 @@ class InterruptionKeywords(Component):
         return self._begun[-1]
 
     def _events(self, kind: str) -> list[dict[str, Any]]:
-        return [event for event in self.stage.operations.journal(EVENTS) if event["event"] == kind]
+        return [event for event in self.stage.operations.journal.last(EVENTS) if event["event"] == kind]

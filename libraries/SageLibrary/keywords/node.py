@@ -12,7 +12,7 @@ from typing import Literal
 from robot.api import logger
 from robot.api.deco import keyword
 
-from sage_cluster.nodes.ray_node import worker_nodes
+from sage_cluster.nodes.spec import worker_nodes
 from sage_cluster.on_node.environment import RayEnvironment
 from sage_cluster.on_node.sessions import COOKIE
 from sage_cluster.on_node.start import ray_start_command

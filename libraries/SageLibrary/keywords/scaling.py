@@ -75,7 +75,7 @@ class ScalingKeywords(Component):
         Ray is asked again and again, beside the managers; each of the workers has to be seen away once, or nothing was
         proven. The journal has to say the same.
         """
-        begin = next(e for e in reversed(self.stage.operations.journal(EVENTS)) if e["event"] == "begin")
+        begin = next(e for e in reversed(self.stage.operations.journal.last(EVENTS)) if e["event"] == "begin")
         port = int(self.stage.cluster.config.get("head.dashboard_port"))
         names = {self.stage.lab.node(worker).cluster_address: worker for worker in workers}
         address = self.stage.lab.node("head").control_address
@@ -112,7 +112,7 @@ class ScalingKeywords(Component):
         """Who was away after each event of a rolling restart."""
         away: set[str] = set()
         moments = []
-        for event in self.stage.operations.journal(EVENTS):
+        for event in self.stage.operations.journal.last(EVENTS):
             if event["monotonic"] >= begin and event["event"] in ("away", "back"):
                 away = away | {event["node"]} if event["event"] == "away" else away - {event["node"]}
                 moments.append(away)

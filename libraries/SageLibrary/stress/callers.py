@@ -79,7 +79,7 @@ class Round:
         """Take what was done into the model, in the order of the journal. Returns a line for each wrong end."""
         wrong = [line for end in ends if (line := self._wrong(end, ends))]
         done = {end.key: end.operation for end in ends if end.success}
-        for event in operations.journal(EVENTS):
+        for event in operations.journal.last(EVENTS):
             if event["event"] == "end" and (operation := done.pop((event["pid"], _kind(event["operation"])), None)):
                 model.apply(operation, time.monotonic())
         return wrong + [f"the journal has no end of {operation}, which succeeded" for operation in done.values()]

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import psutil
 
-from sage_cluster.nodes.ray_node import KEPT_LOGS
+from sage_cluster.nodes.spec import KEPT_LOGS
 from sage_lab import Lab
 from sage_lab.files import LOG_DIRECTORY
 from SageLibrary.stress.growth import MIB, Allowance

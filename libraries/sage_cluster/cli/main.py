@@ -15,7 +15,7 @@ from sage_cluster.cli.console import print_json, print_status
 from sage_cluster.cli.deploy import deploy
 from sage_cluster.cli.nodes import head, worker
 from sage_cluster.config_manager import ConfigManager
-from sage_cluster.supervision.process import Supervision
+from sage_cluster.supervision.process import SupervisorProcess
 
 
 @click.group(cls=Command, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
@@ -122,7 +122,7 @@ def supervise(call: Call) -> None:
 
     "start" begins one in the background, unless recovery.enabled is false.
     """
-    Supervision(ConfigManager(call.config).path).run()
+    SupervisorProcess(ConfigManager(call.config).path).run()
 
 
 @main.command()
@@ -130,7 +130,7 @@ def supervise(call: Call) -> None:
 @click.pass_obj
 def journal(call: Call, last: int) -> None:
     """What was done on this cluster, newest last."""
-    events = call.manager().operations.journal(last)
+    events = call.manager().operations.journal.last(last)
     if call.as_json:
         print_json(events)
         return

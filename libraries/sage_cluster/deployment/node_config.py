@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from sage_cluster.nodes.ray_node import RayNode
+from sage_cluster.nodes.spec import RayNode
 
 HEADER = "# Written by a deployment of sage-cluster: the next one replaces it. Change the controller's file instead.\n"
 CONTROLLERS_OWN = {"ssh": ("key_path", "known_hosts"), "deploy": ("project", "wheels", "cache", "exclude")}

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Any
 
 from sage_cluster.errors import NodeError
+from sage_cluster.on_node.protocol import Facts
 
 OLDEST_GLIBC = 5  # manylinux1, see https://peps.python.org/pep-0600/
 OLD_NAMES = {17: "manylinux2014", 12: "manylinux2010", 5: "manylinux1"}
@@ -26,8 +26,8 @@ class NodePlatform:
     installed: tuple[tuple[str, str], ...]
 
     @classmethod
-    def of(cls, facts: dict[str, Any]) -> NodePlatform:
-        """From the answer of `sage_cluster.on_node.deploy_facts`."""
+    def of(cls, facts: Facts) -> NodePlatform:
+        """From the answer of `sage_cluster.on_node.deploy.facts`."""
         installed = {normal(name): version for name, version in facts["installed"]}
         return cls(
             facts["python"], facts["implementation"], facts["machine"], facts["libc"], tuple(sorted(installed.items()))

@@ -3,78 +3,66 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import TypeVar
 
+from sage_cluster.context import ClusterContext
 from sage_cluster.errors import RayStartError, SageError
 from sage_cluster.model import NodeResult
-from sage_cluster.nodes.ray_node import RayNode, RayNodes
-from sage_cluster.operations.progress import Report
+from sage_cluster.nodes.spec import RayNode
 from sage_cluster.ssh.pool import fan_out
 
 START_ATTEMPTS = 2
+Answer = TypeVar("Answer")
 
 
 def on_all(
+    context: ClusterContext,
     nodes: Sequence[RayNode],
-    work: Callable[[RayNode], dict[str, Any]],
+    work: Callable[[RayNode], Mapping[str, object]],
     *,
     doing: str,
     done: str,
-    limit: int,
-    report: Report,
+    limit: int | None = None,
 ) -> tuple[NodeResult, ...]:
-    """Do the work on every node, at most ``limit`` at once.
+    """Do the work on every node, at most ``limit`` at once, else as many as ``ssh.max_connections`` says.
 
     A node's SageError becomes its failed result in the phase ``doing``; success is the phase ``done``.
     """
 
     def timed(node: RayNode) -> NodeResult:
         began = time.monotonic()
-        report(node.name, doing)
+        context.report(node.name, doing)
         try:
-            details = work(node)
+            details = dict(work(node))
         except SageError as error:
-            report(node.name, f"{doing} failed")
+            context.report(node.name, f"{doing} failed")
             return NodeResult(node.name, False, doing, time.monotonic() - began, str(error))
-        report(node.name, done)
+        context.report(node.name, done)
         return NodeResult(node.name, True, done, time.monotonic() - began, details=details)
 
     results = []
-    for _, result in fan_out(nodes, timed, limit):
+    for _, result in fan_out(nodes, timed, limit or context.config.load().ssh.max_connections):
         if isinstance(result, SageError):
             raise result
         results.append(result)
     return tuple(results)
 
 
-def start_with_retry(
-    nodes: RayNodes,
-    node: RayNode,
-    *,
-    session: str,
-    fence: bool = False,
-    recover: bool = False,
-    head_versions: dict[str, str] | None = None,
-    deadline: float,
-    report: Report,
-    record: Callable[..., None],
-) -> dict[str, Any]:
-    """Start Ray on a node; once more when `ray start` itself failed there.
+def start_with_retry(context: ClusterContext, node: RayNode, start: Callable[[float], Answer]) -> Answer:
+    """Start Ray on a node within ``cluster.start_timeout`` seconds; once more when `ray start` itself failed there.
 
-    A raylet gives up when its agents need over 15 s, which happens on a busy machine and says nothing about the node.
-    ``deadline`` is on the monotonic clock. Raises NodeError, SshError.
+    ``start`` is given the seconds that are left. A raylet gives up when its agents need over 15 s, which happens on a
+    busy machine and says nothing about the node. Raises NodeError, SshError.
     """
+    deadline = time.monotonic() + context.config.load().cluster.start_timeout
     attempt = 1
     while True:
         try:
-            left = max(1.0, deadline - time.monotonic())
-            return nodes.start(
-                node, session=session, fence=fence, recover=recover, head_versions=head_versions, timeout=left
-            )
+            return start(max(1.0, deadline - time.monotonic()))
         except RayStartError as error:
             if attempt == START_ATTEMPTS or time.monotonic() >= deadline:
                 raise
-            record("retry", node=node.name, error=str(error))
-            report(node.name, "starting again")
+            context.journal.record("retry", node=node.name, error=str(error))
+            context.report(node.name, "starting again")
             attempt += 1

@@ -1,31 +1,20 @@
-"""What runs on a node: the modules of `sage_cluster.on_node` as one program for the node's own Python.
+"""What runs on a node: a function of `sage_cluster.on_node` with the modules it needs, as one Python program.
 
-Their source goes to it on standard input, so nothing is installed there.
+Their source goes to the node's own Python on standard input, so nothing is installed there.
 """
 
 from __future__ import annotations
 
+import ast
+import zlib
+from base64 import b64encode
 from functools import cache
 from importlib.resources import files
+from importlib.resources.abc import Traversable
 
-MODULES = (
-    "sessions",
-    "environment",
-    "versions",
-    "deploy_environ",
-    "gcs_storage",
-    "turn",
-    "ports",
-    "http_get",
-    "stop",
-    "start",
-    "ray_view",
-    "head",
-    "probe",
-    "logs",
-    "watch",
-    "main",
-)
+from sage_cluster import on_node
+
+PACKAGE = on_node.__name__
 ANSWER = "sage-cluster-answer:"
 READ_PROGRAM = """
 import os, sys
@@ -40,19 +29,49 @@ exec(program)
 """Reads the program from standard input and leaves the rest of it to the program."""
 LOADER = """
 import sys, types
-for name in ("sage_cluster", "sage_cluster.on_node"):
+for name in {packages!r}:
     sys.modules[name] = types.ModuleType(name)
     sys.modules[name].__path__ = []
 for name, source in {sources!r}:
     module = sys.modules[name] = types.ModuleType(name)
+    package, _, last = name.rpartition(".")
+    setattr(sys.modules[package], last, module)
     exec(compile(source, name, "exec"), module.__dict__)
-print({answer!r} + sys.modules["sage_cluster.on_node.main"].run(sys.argv[1], sys.argv[2]))
+command = getattr(sys.modules[{command!r}], sys.argv[1])
+print({answer!r} + sys.modules[{entry!r}].run(command, sys.argv[2]))
 """
+UNPACK = "import binascii, zlib\nexec(zlib.decompress(binascii.a2b_base64({packed!r})))\n"
 
 
 @cache
-def program() -> str:
-    """The node-side modules as one Python program."""
-    package = files("sage_cluster.on_node")
-    sources = [(f"sage_cluster.on_node.{name}", package.joinpath(f"{name}.py").read_text("utf-8")) for name in MODULES]
-    return LOADER.format(sources=sources, answer=ANSWER)
+def program(command: str, entry: str = f"{PACKAGE}.main") -> str:
+    """The program that runs a function of the module ``command`` by the module ``entry``.
+
+    Its arguments are the function's name and the specification as JSON.
+    """
+    sources: dict[str, str] = {}
+    for module in (entry, command):
+        _add(module, sources)
+    packages = {name.rpartition(".")[0] for name in sources} | {PACKAGE.partition(".")[0]}
+    text = LOADER.format(
+        packages=sorted(packages), sources=list(sources.items()), command=command, entry=entry, answer=ANSWER
+    )
+    return UNPACK.format(packed=b64encode(zlib.compress(text.encode(), 9)).decode())
+
+
+def _add(module: str, sources: dict[str, str]) -> None:
+    """Add a module's source after those of the modules it imports."""
+    if module in sources:
+        return
+    source = _file(module).read_text("utf-8")
+    for statement in ast.parse(source).body:
+        if isinstance(statement, ast.ImportFrom) and f"{statement.module}.".startswith(f"{PACKAGE}."):
+            names = [f"{statement.module}.{name.name}" for name in statement.names]
+            for imported in [name for name in names if _file(name).is_file()] or [str(statement.module)]:
+                _add(imported, sources)
+    sources[module] = source
+
+
+def _file(module: str) -> Traversable:
+    *packages, name = module.removeprefix(f"{PACKAGE}.").split(".")
+    return files(PACKAGE).joinpath(*packages, f"{name}.py")

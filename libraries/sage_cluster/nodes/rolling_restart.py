@@ -6,14 +6,14 @@ import time
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from sage_cluster.config_manager import ConfigManager
+from sage_cluster.context import ClusterContext
 from sage_cluster.errors import NodeError, SageError
 from sage_cluster.model import NodeResult
+from sage_cluster.nodes.agent import RayNodes
 from sage_cluster.nodes.parallel import on_all
-from sage_cluster.nodes.ray_node import RayNode, RayNodes, head_node
+from sage_cluster.nodes.spec import RayNode, head_node
 from sage_cluster.nodes.worker_steps import WorkerSteps
-from sage_cluster.operations.operations import Operations
-from sage_cluster.operations.progress import Report
+from sage_cluster.on_node.protocol import RayRow
 
 WAITING = "waiting"
 """The phase of a worker whose turn did not come: it was not touched."""
@@ -22,14 +22,10 @@ WAITING = "waiting"
 class RollingRestart:
     """The restart of some workers, in which at most one is away at a time."""
 
-    def __init__(
-        self, config: ConfigManager, nodes: RayNodes, steps: WorkerSteps, operations: Operations, report: Report
-    ) -> None:
-        self._config = config
-        self._nodes = nodes
-        self._steps = steps
-        self._operations = operations
-        self._report = report
+    def __init__(self, context: ClusterContext) -> None:
+        self._context = context
+        self._nodes = RayNodes(context.pool)
+        self._steps = WorkerSteps(context)
 
     def run(self, chosen: Sequence[RayNode], needed: Collection[str]) -> tuple[NodeResult, ...]:
         """Drain, stop and start each worker in turn; the next one's turn comes when Ray calls it ALIVE.
@@ -60,7 +56,7 @@ class RollingRestart:
                 missing = [name for name in needed if name != node.name and name not in by_name]
                 if missing:
                     return _left_alone(node, ", ".join(missing))
-                self._operations.record("away", node=node.name)
+                self._context.journal.record("away", node=node.name)
                 stopped = self._stop(node, address, row["node_id"])
                 if not stopped.success:
                     return stopped
@@ -68,22 +64,18 @@ class RollingRestart:
         except SageError as error:
             return NodeResult(node.name, False, "restarting", time.monotonic() - began, str(error))
         if started.success:
-            self._operations.record("back", node=node.name, seconds=round(time.monotonic() - began, 3))
+            self._context.journal.record("back", node=node.name, seconds=round(time.monotonic() - began, 3))
         return started
 
     def _stop(self, node: RayNode, address: str, node_id: str) -> NodeResult:
-        return on_all(
-            [node],
-            lambda _: self._steps.drain_and_stop(node, address, node_id),
-            doing="draining",
-            done="stopped",
-            limit=1,
-            report=self._report,
-        )[0]
+        def stop(_: RayNode) -> dict[str, Any]:
+            return self._steps.drain_and_stop(node, address, node_id)
 
-    def _view(self) -> tuple[str, list[dict[str, Any]]]:
+        return on_all(self._context, [node], stop, doing="draining", done="stopped")[0]
+
+    def _view(self) -> tuple[str, list[RayRow]]:
         """The head's address, and the nodes that Ray calls ALIVE. Raises NodeError, SshError."""
-        head = head_node(self._config.load())
+        head = head_node(self._context.config.load())
         view = self._nodes.probe(head)
         if view["raylet"] is None:
             raise NodeError("the head does not run", where=head.name, fix="start it: sage-cluster head start")

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from sage_cluster.config.schema import Config
 from sage_cluster.errors import SageError
 from sage_cluster.model import NodeState, NodeStatus
-from sage_cluster.nodes.ray_node import RayNode, RayNodes, head_node, worker_nodes
+from sage_cluster.nodes.agent import RayNodes
+from sage_cluster.nodes.spec import RayNode, head_node, worker_nodes
+from sage_cluster.on_node.protocol import Probe, RayRow
 from sage_cluster.ssh.pool import fan_out
-
-Probe = dict[str, Any]
-RayRow = dict[str, Any]
 
 
 def probe_or_error(nodes: RayNodes, node: RayNode) -> Probe | SageError:
@@ -62,8 +60,8 @@ def node_status(node: RayNode, probe: Probe | SageError, rows: RayRows) -> NodeS
             address=row["node_ip"] if row else "",
             problem=str(probe),
         )
-    raylet = probe["raylet"] or {}
-    row = rows.by_id.get(raylet.get("node_id"))
+    raylet = probe["raylet"]
+    row = rows.by_id.get(raylet["node_id"]) if raylet else None
     ray_state = row["state"] if row else ""
     return NodeStatus(
         name=node.name,
@@ -72,11 +70,11 @@ def node_status(node: RayNode, probe: Probe | SageError, rows: RayRows) -> NodeS
         role=node.role,
         state=_state(node.role, probe, ray_state),
         ray_state=ray_state,
-        node_id=raylet.get("node_id", ""),
-        session=raylet.get("session", ""),
-        address=raylet.get("address", ""),
+        node_id=raylet["node_id"] if raylet else "",
+        session=raylet["session"] if raylet else "",
+        address=raylet["address"] if raylet else "",
         health=probe["health"],
-        processes=tuple(probe["processes"]),
+        processes=tuple({**process} for process in probe["processes"]),
         ports=tuple(probe["ports"]),
         load=probe["load"],
         free_bytes=probe["free_bytes"],

@@ -2,29 +2,26 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from sage_cluster.config_manager import ConfigManager
+from sage_cluster.context import ClusterContext
 from sage_cluster.errors import NodeError, SageError
 from sage_cluster.model import NodeResult
+from sage_cluster.nodes.agent import RayNodes
 from sage_cluster.nodes.parallel import on_all, start_with_retry
-from sage_cluster.nodes.ray_node import RayNode, RayNodes, head_node, worker_nodes
+from sage_cluster.nodes.spec import RayNode, head_node, worker_nodes
 from sage_cluster.nodes.status import RayRows, node_status, probe_or_error
-from sage_cluster.operations.operations import Operations
-from sage_cluster.operations.progress import Report
+from sage_cluster.on_node.protocol import RayRow, Started
 
 
 class WorkerSteps:
     """The work itself, on many nodes at once."""
 
-    def __init__(self, config: ConfigManager, nodes: RayNodes, operations: Operations, report: Report) -> None:
-        self._config = config
-        self._nodes = nodes
-        self._operations = operations
-        self._report = report
+    def __init__(self, context: ClusterContext) -> None:
+        self._context = context
+        self._nodes = RayNodes(context.pool)
 
     def start(self, nodes: Sequence[RayNode], *, fence: bool = False) -> tuple[NodeResult, ...]:
         """Start the workers that do not run in the head's session, and wait until Ray calls them ALIVE.
@@ -33,33 +30,28 @@ class WorkerSteps:
         """
         if not nodes:
             return ()
-        config = self._config.load()
+        config = self._context.config.load()
         head = head_node(config)
         view = self._nodes.probe(head, versions=config.cluster.version_check)
         head_raylet = view["raylet"]
         if head_raylet is None:
             raise NodeError("the head does not run", where=head.name, fix="start it: sage-cluster head start")
 
-        def start(node: RayNode) -> dict[str, Any]:
+        def start(node: RayNode) -> Started:
             return start_with_retry(
-                self._nodes,
+                self._context,
                 node,
-                session=head_raylet["session"],
-                fence=fence,
-                head_versions=view.get("versions"),
-                deadline=time.monotonic() + config.cluster.start_timeout,  # this node's own, from when its turn came
-                report=self._report,
-                record=self._operations.record,
+                lambda seconds: self._nodes.start(
+                    node,
+                    session=head_raylet["session"],
+                    fence=fence,
+                    timeout=seconds,
+                    head_versions=view.get("versions"),
+                ),
             )
 
-        results = on_all(
-            nodes,
-            start,
-            doing="starting",
-            done="running",
-            limit=config.cluster.start_concurrency,
-            report=self._report,
-        )
+        limit = config.cluster.start_concurrency
+        results = on_all(self._context, nodes, start, doing="starting", done="running", limit=limit)
         wanted = tuple(result.details["node_id"] for result in results if result.success)
         timeout = config.cluster.answer_timeout
         rows = self._nodes.ray_view(head, address=head_raylet["address"], await_alive=wanted, timeout=timeout)
@@ -68,20 +60,14 @@ class WorkerSteps:
 
     def stop(self, nodes: Sequence[RayNode], force: bool) -> tuple[NodeResult, ...]:
         """Stop the workers; by ``force`` without asking first."""
-        config = self._config.load()
-        grace = 0.0 if force else config.cluster.stop_timeout
+        grace = 0.0 if force else self._context.config.load().cluster.stop_timeout
         return on_all(
-            nodes,
-            lambda node: self._nodes.stop(node, grace=grace),
-            doing="stopping",
-            done="stopped",
-            limit=config.ssh.max_connections,
-            report=self._report,
+            self._context, nodes, lambda node: self._nodes.stop(node, grace=grace), doing="stopping", done="stopped"
         )
 
     def remove(self, node: RayNode, configured: bool) -> dict[str, Any]:
         """Drain a worker, wait for its work to end, and stop it. Raises NodeError, SshError."""
-        config = self._config.load()
+        config = self._context.config.load()
         head = head_node(config)
         view = probe_or_error(self._nodes, head)
         rows = [] if isinstance(view, SageError) else view.get("nodes", [])
@@ -97,22 +83,22 @@ class WorkerSteps:
                 where=node.name,
                 fix=f"the workers are: {', '.join(n.name for n in worker_nodes(config)) or 'none'}",
             )
-        if status.ray_state == "ALIVE" and not isinstance(view, SageError):
+        if status.ray_state == "ALIVE" and not isinstance(view, SageError) and view["raylet"]:
             return self.drain_and_stop(node, view["raylet"]["address"], status.node_id)
-        self._report(node.name, "stopping")
+        self._context.report(node.name, "stopping")
         return {"drained": False, **self._nodes.stop(node, grace=config.cluster.stop_timeout)}
 
     def drain_and_stop(self, node: RayNode, head_address: str, node_id: str) -> dict[str, Any]:
         """Let a worker that Ray calls ALIVE end its work, then stop it. Raises NodeError, SshError."""
-        config = self._config.load()
+        config = self._context.config.load()
         timeout = config.cluster.drain_timeout
         self._nodes.drain(head_node(config), address=head_address, node_id=node_id, timeout=timeout)
         drained = self._nodes.await_raylet_end(node, timeout)
-        self._report(node.name, "stopping")
+        self._context.report(node.name, "stopping")
         return {"drained": drained, **self._nodes.stop(node, grace=config.cluster.stop_timeout)}
 
 
-def _joined(result: NodeResult, rows: Mapping[str, dict[str, Any]]) -> NodeResult:
+def _joined(result: NodeResult, rows: Mapping[str, RayRow]) -> NodeResult:
     """The result of a start, failed after all when Ray does not call the node ALIVE; ``rows`` by node id."""
     if not result.success:
         return result

@@ -10,6 +10,8 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
+from sage_cluster.on_node.errors import CannotError
+
 CONDA_PREFIXES = (
     "~/miniconda3",
     "~/miniforge3",
@@ -23,7 +25,7 @@ CONDA_PREFIXES = (
 ACTIVATE = '. "$0" && conda activate "$1" && shift && exec "$@"'
 
 
-class EnvironmentNotFoundError(Exception):
+class EnvironmentNotFoundError(CannotError):
     """Ray's environment is not on this node; the message says where it was looked for."""
 
 

@@ -10,6 +10,7 @@ import subprocess
 from pathlib import Path
 
 from sage_cluster.on_node.environment import RayEnvironment
+from sage_cluster.on_node.errors import CannotError
 
 DIRECTORY = "sage_cluster_gcs_storage"
 OPTION = "gcs_storage_path"
@@ -24,7 +25,7 @@ print(importlib.metadata.version("ray"), known)
 """
 
 
-class StorageNotSupportedError(Exception):
+class StorageNotSupportedError(CannotError):
     """Ray on this node cannot keep the GCS's tables on disk; the message names its version."""
 
 

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import time
-from typing import Any
+from typing import TYPE_CHECKING
 
-from sage_cluster.on_node.ray_view import dashboard, ray_view
-from sage_cluster.on_node.start import start
+from sage_cluster.on_node.ray_view import ask_dashboard, ask_ray
+from sage_cluster.on_node.start import start_ray
+from sage_cluster.on_node.turn import alone
+
+if TYPE_CHECKING:
+    from sage_cluster.on_node.protocol import HeadStarted, StartSpec
 
 
-def start_head(spec: dict[str, Any]) -> dict[str, Any]:
-    """As `start`, with Ray's ``nodes`` (see `ray_view`) once the head is ALIVE, or when ``timeout`` seconds passed
+@alone
+def start_head(spec: StartSpec) -> HeadStarted:
+    """As `start_ray`, with Ray's ``nodes`` (see `ray_view`) once the head is ALIVE, or when ``timeout`` seconds passed
     since the beginning; and with the ``dashboard``'s answer where one is wanted. Raises RayDoesNotAnswerError too.
     """
-    deadline = time.monotonic() + float(spec["timeout"])
-    started = start(spec)
+    deadline = time.monotonic() + spec["timeout"]
+    started = start_ray(spec)
     address = started["address"]
     left = max(1.0, deadline - time.monotonic())
-    gcs_address = f"{address}:{spec['head_port']}"
-    asked = {**spec, "address": address, "gcs_address": gcs_address, "await_alive": [started["node_id"]]}
-    nodes = ray_view({**asked, "timeout": left})["nodes"]
-    return {**started, "nodes": nodes, "dashboard": dashboard(asked) if spec["dashboard"] else None}
+    nodes = ask_ray(spec, address, await_alive=[started["node_id"]], timeout=left)
+    return {**started, "nodes": nodes, "dashboard": ask_dashboard(spec, address) if spec["dashboard"] else None}

@@ -5,19 +5,22 @@ from __future__ import annotations
 import os
 import socket
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from sage_cluster.on_node.environment import EnvironmentNotFoundError, find_environment
 from sage_cluster.on_node.http_get import http_get
 from sage_cluster.on_node.ports import listening_ports
-from sage_cluster.on_node.ray_view import RayDoesNotAnswerError, ray_view
+from sage_cluster.on_node.ray_view import RayDoesNotAnswerError, ask_ray
 from sage_cluster.on_node.sessions import Process, session_directories, session_processes
-from sage_cluster.on_node.versions import Versions, ray_versions
+from sage_cluster.on_node.versions import ray_versions
+
+if TYPE_CHECKING:
+    from sage_cluster.on_node.protocol import NodeSpec, OptionalProbe, Probe, ProbeSpec, RunningRaylet
 
 HEALTH_SECONDS = 2.0
 
 
-def probe(spec: dict[str, Any]) -> dict[str, Any]:
+def probe(spec: ProbeSpec) -> Probe:
     """Describe the Ray session below ``spec["temp_dir"]``; on the head, what Ray says of all nodes as well.
 
     Answers ``processes`` (role, pid, start, state), the raylet's identity or None, ``gcs_running``, ``health``
@@ -29,8 +32,8 @@ def probe(spec: dict[str, Any]) -> dict[str, Any]:
     raylet = next((p for p in processes if p.role == "raylet"), None)
     gcs = next((p for p in processes if p.role == "gcs"), None)
     return {
-        **(_ask_ray(spec, gcs) if gcs else {}),
-        **({"versions": _versions(spec)} if spec.get("versions") else {}),
+        **_ask_ray(spec, gcs),
+        **_versions(spec),
         "hostname": socket.gethostname(),
         "processes": [{"role": p.role, "pid": p.pid, "start": p.start, "state": p.state} for p in processes],
         "raylet": _raylet(raylet) if raylet else None,
@@ -43,19 +46,22 @@ def probe(spec: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _ask_ray(spec: dict[str, Any], gcs: Process) -> dict[str, Any]:
-    gcs_address = f"{gcs.address}:{spec['head_port']}"
+def _ask_ray(spec: NodeSpec, gcs: Process | None) -> OptionalProbe:
+    if gcs is None:
+        return {}
     try:
-        return ray_view({**spec, "address": gcs.address, "gcs_address": gcs_address})
+        return {"nodes": ask_ray(spec, gcs.address)}
     except (RayDoesNotAnswerError, EnvironmentNotFoundError) as error:
         return {"ray_problem": str(error)}
 
 
-def _versions(spec: dict[str, Any]) -> Versions:
-    return ray_versions(find_environment(spec["ray_command"], spec["python_path"], spec["conda_env"]))
+def _versions(spec: ProbeSpec) -> OptionalProbe:
+    if not spec["versions"]:
+        return {}
+    return {"versions": ray_versions(find_environment(spec["ray_command"], spec["python_path"], spec["conda_env"]))}
 
 
-def _raylet(raylet: Process) -> dict[str, Any]:
+def _raylet(raylet: Process) -> RunningRaylet:
     return {
         "pid": raylet.pid,
         "node_id": raylet.node_id,

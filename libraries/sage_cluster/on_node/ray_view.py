@@ -5,13 +5,28 @@ from __future__ import annotations
 import json
 import subprocess
 import time
-from typing import Any
+from collections.abc import Collection
+from typing import TYPE_CHECKING
 
 from sage_cluster.on_node.environment import find_environment
+from sage_cluster.on_node.errors import CannotError
 from sage_cluster.on_node.http_get import http_get
 from sage_cluster.on_node.sessions import is_alive, session_processes
 
-ANSWER_SECONDS = 15.0  # where the controller says nothing else
+if TYPE_CHECKING:
+    from sage_cluster.on_node.protocol import (
+        AwaitEndSpec,
+        Dashboard,
+        Drained,
+        DrainSpec,
+        Ended,
+        HeadSpec,
+        NodeSpec,
+        RayRow,
+        RayView,
+        RayViewSpec,
+    )
+
 POLL_SECONDS = 0.1
 NOT_RAY = (OSError, ValueError, KeyError, TypeError)
 """What asking over HTTP raises when something answers that is not Ray's dashboard, or nothing does."""
@@ -37,80 +52,98 @@ if not accepted:
 """
 
 
-class RayDoesNotAnswerError(Exception):
+class RayDoesNotAnswerError(CannotError):
     """Neither the dashboard's state API nor the GCS answered; the message carries both reasons."""
 
 
-def ray_view(spec: dict[str, Any]) -> dict[str, Any]:
-    """The nodes Ray knows, as ``nodes``: node_id, node_ip, node_name, state (ALIVE or DEAD), state_message.
+def ray_view(spec: RayViewSpec) -> RayView:
+    """The nodes Ray knows; see `ask_ray`."""
+    return {"nodes": ask_ray(spec, spec["address"], await_alive=spec["await_alive"], timeout=spec["timeout"])}
+
+
+def ask_ray(spec: NodeSpec, address: str, *, await_alive: Collection[str] = (), timeout: float = 0.0) -> list[RayRow]:
+    """Ask Ray on the head, whose own ``address`` is given, for the nodes it knows.
 
     With ``await_alive`` (node ids) it asks again until they all are ALIVE or ``timeout`` seconds have passed;
     the last answer is given either way. The public state API is asked first; it needs the dashboard. Without one
     Ray's GCS client is asked, which costs a Python start with Ray. Raises RayDoesNotAnswerError.
     """
-    wanted = set(spec.get("await_alive", ()))
-    deadline = time.monotonic() + float(spec.get("timeout", 0.0))
+    wanted = set(await_alive)
+    deadline = time.monotonic() + timeout
     while True:
-        nodes = _ask(spec)
+        nodes = _ask(spec, address)
         alive = {node["node_id"] for node in nodes if node["state"] == "ALIVE"}
         if wanted <= alive or time.monotonic() >= deadline:
-            return {"nodes": nodes}
+            return nodes
         time.sleep(POLL_SECONDS)
 
 
-def dashboard(spec: dict[str, Any]) -> dict[str, Any]:
+def dashboard(spec: HeadSpec) -> Dashboard:
     """Ask the dashboard for its version over HTTP. Answers ``url``, ``ray_version`` and ``session``, or ``problem``."""
-    url = f"http://{spec['address']}:{spec['dashboard_port']}"
+    return ask_dashboard(spec, spec["address"])
+
+
+def ask_dashboard(spec: NodeSpec, address: str) -> Dashboard:
+    """As `dashboard`, at this ``address``."""
+    port, patience = spec["dashboard_port"], _patience(spec)
+    url = f"http://{address}:{port}"
     try:
-        version = json.loads(http_get(spec["address"], int(spec["dashboard_port"]), "/api/version", _patience(spec)))
+        version = json.loads(http_get(address, port, "/api/version", patience))
         return {"url": url, "ray_version": version["ray_version"], "session": version["session_name"]}
     except NOT_RAY as error:
         return {"url": url, "problem": f"{type(error).__name__}: {error}"}
 
 
-def drain(spec: dict[str, Any]) -> dict[str, Any]:
+def drain(spec: DrainSpec) -> Drained:
     """Tell Ray to give the node ``node_id`` no more work, as `ray drain-node` does. Raises RayDoesNotAnswerError."""
-    seconds = float(spec["timeout"])
-    _ray_python(spec, DRAIN, spec["gcs_address"], spec["node_id"], str(seconds))
+    _ray_python(spec, DRAIN, f"{spec['address']}:{spec['head_port']}", spec["node_id"], str(spec["timeout"]))
     return {"accepted": True}
 
 
-def await_raylet_end(spec: dict[str, Any]) -> dict[str, Any]:
+def await_raylet_end(spec: AwaitEndSpec) -> Ended:
     """Wait up to ``timeout`` seconds for the raylet here to end by itself: a drained one does when its work is done."""
-    deadline = time.monotonic() + float(spec["timeout"])
+    deadline = time.monotonic() + spec["timeout"]
     raylets = [p for p in session_processes(spec["temp_dir"]) if p.role == "raylet"]
     while any(is_alive(p) for p in raylets) and time.monotonic() < deadline:
         time.sleep(POLL_SECONDS)
     return {"ended": not any(is_alive(p) for p in raylets)}
 
 
-def _ask(spec: dict[str, Any]) -> list[dict[str, Any]]:
+def _ask(spec: NodeSpec, address: str) -> list[RayRow]:
     problem = "the dashboard is off"
     if spec["dashboard"]:
         try:
-            return _ask_state_api(spec)
+            return _ask_state_api(spec, address)
         except NOT_RAY as error:
             problem = f"state API: {type(error).__name__}: {error}"
     try:
-        answer = _ray_python(spec, ASK_GCS, spec["gcs_address"], str(_patience(spec)))
+        answer = _ray_python(spec, ASK_GCS, f"{address}:{spec['head_port']}", str(_patience(spec)))
         return list(json.loads(answer.splitlines()[-1]))
     except (RayDoesNotAnswerError, ValueError, IndexError) as error:
         raise RayDoesNotAnswerError(f"{problem}; GCS: {error}") from error
 
 
-def _patience(spec: dict[str, Any]) -> float:
+def _patience(spec: NodeSpec) -> float:
     """How long one try may take: asking over HTTP, then starting a Python with Ray and asking the GCS."""
-    return float(spec.get("answer_timeout", ANSWER_SECONDS)) / 3
+    return spec["answer_timeout"] / 3
 
 
-def _ask_state_api(spec: dict[str, Any]) -> list[dict[str, Any]]:
-    answer = http_get(spec["address"], int(spec["dashboard_port"]), STATE_API, _patience(spec))
+def _ask_state_api(spec: NodeSpec, address: str) -> list[RayRow]:
+    answer = http_get(address, spec["dashboard_port"], STATE_API, _patience(spec))
     rows = json.loads(answer)["data"]["result"]["result"]
-    keys = ("node_id", "node_ip", "node_name", "state", "state_message")
-    return [{key: row[key] for key in keys} for row in rows]
+    return [
+        {
+            "node_id": row["node_id"],
+            "node_ip": row["node_ip"],
+            "node_name": row["node_name"],
+            "state": row["state"],
+            "state_message": row["state_message"],
+        }
+        for row in rows
+    ]
 
 
-def _ray_python(spec: dict[str, Any], program: str, *arguments: str) -> str:
+def _ray_python(spec: NodeSpec, program: str, *arguments: str) -> str:
     environment = find_environment(spec["ray_command"], spec["python_path"], spec["conda_env"])
     try:
         done = subprocess.run(

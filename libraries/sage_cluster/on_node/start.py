@@ -8,15 +8,20 @@ import subprocess
 import tempfile
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
-from sage_cluster.on_node.deploy_environ import deployed_environ
+from sage_cluster.on_node.deploy.environ import deployed_environ
 from sage_cluster.on_node.environment import RayEnvironment, find_environment
+from sage_cluster.on_node.errors import CannotError
 from sage_cluster.on_node.gcs_storage import remove_storage, storage_environ
 from sage_cluster.on_node.ports import can_connect, own_address, port_owner, resolve
 from sage_cluster.on_node.sessions import COOKIE, Process, is_alive, remove_sessions, session_processes
 from sage_cluster.on_node.stop import force_stop
+from sage_cluster.on_node.turn import alone
 from sage_cluster.on_node.versions import check_versions
+
+if TYPE_CHECKING:
+    from sage_cluster.on_node.protocol import NodeSpec, RayletIdentity, Started, StartSpec
 
 CONNECT_SECONDS = 3.0
 FREE_BYTES = 100_000_000
@@ -30,7 +35,7 @@ SERVERS = {"raylet": "raylet.out", "gcs": "gcs_server.out"}
 ROLE_NAMES = {"raylet": "raylet", "gcs": "GCS"}
 
 
-class StartError(Exception):
+class StartError(CannotError):
     """Ray could not be started here; the message says why."""
 
 
@@ -38,7 +43,13 @@ class RayStartFailedError(StartError):
     """`ray start` itself failed; what it left was cleared."""
 
 
-def start(spec: dict[str, Any]) -> dict[str, Any]:
+@alone
+def start(spec: StartSpec) -> Started:
+    """As `start_ray`."""
+    return start_ray(spec)
+
+
+def start_ray(spec: StartSpec) -> Started:
     """Start the head or a worker as ``spec`` says, unless it runs already.
 
     A head with ``gcs_storage`` keeps the GCS's tables on disk; it begins with empty ones, or to ``recover`` with those
@@ -52,7 +63,7 @@ def start(spec: dict[str, Any]) -> dict[str, Any]:
     running = session_processes(temp_dir)
     raylet = _healthy_raylet(spec, running)
     if raylet:
-        return {"already_running": True, "cleared": [], "command": [], **_identity(raylet)}
+        return {"already_running": True, "cleared": [], "command": [], "raylet_pid": raylet.pid, **_identity(raylet)}
     _check_place(environment)
     check_versions(spec, environment)
     keep = storage_environ(temp_dir, environment) if is_head and spec["gcs_storage"] else {}
@@ -70,13 +81,19 @@ def start(spec: dict[str, Any]) -> dict[str, Any]:
     _run(command, environment, spec, keep)
     for process in session_processes(temp_dir):
         if process.role == "raylet":
-            return {"already_running": False, "cleared": cleared, "command": command, **_identity(process)}
+            return {
+                "already_running": False,
+                "cleared": cleared,
+                "command": command,
+                "raylet_pid": process.pid,
+                **_identity(process),
+            }
     tails = _log_tails(temp_dir)
     force_stop(temp_dir)
     raise RayStartFailedError(f"'ray start' ended well, but no raylet runs in {temp_dir}{tails}")
 
 
-def ray_start_command(spec: dict[str, Any], environment: RayEnvironment, address: str) -> list[str]:
+def ray_start_command(spec: NodeSpec, environment: RayEnvironment, address: str) -> list[str]:
     """The argument list of `ray start` for this node."""
     command = [environment.ray, "start", f"--node-ip-address={address}", f"--temp-dir={spec['temp_dir']}"]
     command += [f"--node-name={spec['name']}", "--disable-usage-stats"]
@@ -92,9 +109,10 @@ def ray_start_command(spec: dict[str, Any], environment: RayEnvironment, address
             command.append("--include-dashboard=false")
     else:
         command.append(f"--address={resolve(spec['head_host'])}:{spec['head_port']}")
-    for option in ("num_cpus", "object_store_memory"):
-        if spec[option] is not None:
-            command.append(f"--{option.replace('_', '-')}={spec[option]}")
+    if spec["num_cpus"] is not None:
+        command.append(f"--num-cpus={spec['num_cpus']}")
+    if spec["object_store_memory"] is not None:
+        command.append(f"--object-store-memory={spec['object_store_memory']}")
     return [*command, *spec["ray_args"]]
 
 
@@ -105,7 +123,7 @@ def _check_place(environment: RayEnvironment) -> None:
         raise StartError(f"Ray cannot start its own processes from '{place}', since the path has a space; move it")
 
 
-def _healthy_raylet(spec: dict[str, Any], running: list[Process]) -> Process | None:
+def _healthy_raylet(spec: StartSpec, running: list[Process]) -> Process | None:
     roles = {p.role for p in running if p.state != "T"}
     if spec["fence"] or "raylet" not in roles or (spec["role"] == "head" and "gcs" not in roles):
         return None
@@ -113,13 +131,12 @@ def _healthy_raylet(spec: dict[str, Any], running: list[Process]) -> Process | N
     return raylet if not spec["session"] or raylet.session == spec["session"] else None
 
 
-def _identity(raylet: Process) -> dict[str, Any]:
+def _identity(raylet: Process) -> RayletIdentity:
     return {
         "node_id": raylet.node_id,
         "session": raylet.session,
         "address": raylet.address,
         "gcs_address": raylet.gcs_address,
-        "raylet_pid": raylet.pid,
     }
 
 
@@ -138,7 +155,7 @@ def _check_directory(temp_dir: str) -> None:
         )
 
 
-def _head_address(spec: dict[str, Any]) -> str:
+def _head_address(spec: StartSpec) -> str:
     try:
         address = resolve(spec["head_host"])
     except OSError:
@@ -146,7 +163,7 @@ def _head_address(spec: dict[str, Any]) -> str:
     return spec["ssh_address"] if not address or address.startswith("127.") else address
 
 
-def _worker_address(spec: dict[str, Any]) -> str:
+def _worker_address(spec: NodeSpec) -> str:
     head, port = spec["head_host"], int(spec["head_port"])
     try:
         address = resolve(head)
@@ -159,7 +176,7 @@ def _worker_address(spec: dict[str, Any]) -> str:
     return own_address(address, port) if bind_host in ("", "localhost") else resolve(bind_host)
 
 
-def _check_ports(spec: dict[str, Any]) -> None:
+def _check_ports(spec: NodeSpec) -> None:
     wanted = {"head_port": spec["head_port"]}
     if spec["dashboard"]:
         wanted["dashboard_port"] = spec["dashboard_port"]
@@ -169,11 +186,11 @@ def _check_ports(spec: dict[str, Any]) -> None:
             raise StartError(f"port {port} (head.{key}) is taken by {owner}; stop it or configure another head.{key}")
 
 
-def _run(command: list[str], environment: RayEnvironment, spec: dict[str, Any], keep: dict[str, str]) -> None:
+def _run(command: list[str], environment: RayEnvironment, spec: StartSpec, keep: dict[str, str]) -> None:
     words = [*environment.activate, *command]
     environ = {**os.environ, **environment.environ, **keep}
     environ |= {COOKIE: spec["temp_dir"], "RAY_USAGE_STATS_ENABLED": "0"}
-    environ |= deployed_environ(spec.get("sage_home", ""), environ)
+    environ |= deployed_environ(spec["sage_home"], environ)
     with tempfile.TemporaryFile() as output:
         try:
             process = subprocess.Popen(

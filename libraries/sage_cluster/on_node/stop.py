@@ -5,17 +5,22 @@ from __future__ import annotations
 import os
 import signal
 import time
-from typing import Any
+from typing import TYPE_CHECKING
 
 from sage_cluster.on_node.gcs_storage import remove_storage
 from sage_cluster.on_node.sessions import Process, is_alive, remove_sessions, session_processes
+from sage_cluster.on_node.turn import alone
+
+if TYPE_CHECKING:
+    from sage_cluster.on_node.protocol import Killed, NodeSpec, Stopped, StopSpec
 
 FORCE_SECONDS = 5.0
 GCS_SECONDS = 3.0  # it waits for ever for raylets that still talk to it, and has nothing more to save by then
 POLL_SECONDS = 0.02
 
 
-def stop(spec: dict[str, Any]) -> dict[str, Any]:
+@alone
+def stop(spec: StopSpec) -> Stopped:
     """Stop every process of the sessions below ``spec["temp_dir"]`` and delete the session directories
     and the GCS's tables.
 
@@ -32,7 +37,7 @@ def stop(spec: dict[str, Any]) -> dict[str, Any]:
     _end(session_processes(temp_dir), min(deadline, time.monotonic() + GCS_SECONDS))
     forced = force_stop(temp_dir)
     remaining = [p.pid for p in session_processes(temp_dir)]
-    removed = [] if remaining else remove_sessions(temp_dir, spec.get("log_dir", ""), int(spec["keep_logs"]))
+    removed = [] if remaining else remove_sessions(temp_dir, spec["log_dir"], int(spec["keep_logs"]))
     if not remaining:
         remove_storage(temp_dir)
     return {
@@ -44,7 +49,7 @@ def stop(spec: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def kill_raylet(spec: dict[str, Any]) -> dict[str, Any]:
+def kill_raylet(spec: NodeSpec) -> Killed:
     """SIGKILL the raylet, as a crash would. Answers its pid, or None when there was none."""
     raylets = [p for p in session_processes(spec["temp_dir"]) if p.role == "raylet"]
     _signal(raylets, signal.SIGKILL)

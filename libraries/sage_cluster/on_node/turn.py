@@ -15,18 +15,38 @@ import socket
 import struct
 import time
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import wraps
 from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+from sage_cluster.on_node.errors import CannotError
+
+if TYPE_CHECKING:
+    from sage_cluster.on_node.protocol import NodeSpec
 
 WAIT_SECONDS = 5.0
 POLL_SECONDS = 0.02
 CREDENTIALS = "3i"  # struct ucred, see unix(7)
 STDOUT = 1
+Spec = TypeVar("Spec", bound="NodeSpec")
+Answer = TypeVar("Answer")
 
 
-class TurnNotFreeError(Exception):
+class TurnNotFreeError(CannotError):
     """An older program works on this node and could not be ended, or this one came too late; the message says which."""
+
+
+def alone(command: Callable[[Spec], Answer]) -> Callable[[Spec], Answer]:
+    """Let a command be the one program that changes the Ray of its ``temp_dir``. It raises TurnNotFreeError too."""
+
+    @wraps(command)
+    def in_turn(spec: Spec) -> Answer:
+        with turn(spec["temp_dir"]):
+            return command(spec)
+
+    return in_turn
 
 
 @contextmanager

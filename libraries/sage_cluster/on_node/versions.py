@@ -7,32 +7,33 @@ import shutil
 import subprocess
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from sage_cluster.on_node.environment import RayEnvironment
+from sage_cluster.on_node.errors import CannotError
+
+if TYPE_CHECKING:
+    from sage_cluster.on_node.protocol import StartSpec, Versions
 
 ASK_SECONDS = 30.0
 ASK_PYTHON = "import sys; print('.'.join(map(str, sys.version_info[:3])))"
 ASK_BOTH = f"{ASK_PYTHON}; import importlib.metadata; print(importlib.metadata.version('ray'))"
 
-Versions = dict[str, str]
-"""The versions of "ray" and "python", each with all its parts: Ray compares them so."""
 
-
-class VersionMismatchError(Exception):
+class VersionMismatchError(CannotError):
     """The Ray or the Python of this node is not the head's, or cannot be told, so nothing was started here."""
 
 
-def check_versions(spec: dict[str, Any], environment: RayEnvironment) -> None:
+def check_versions(spec: StartSpec, environment: RayEnvironment) -> None:
     """Compare what would be run here with ``spec["head_versions"]``, or with nothing where there are none.
 
     On the head itself, where the managers ask Ray by ``python_path``, that Python has to have the same Ray as the
     program `ray`. Raises VersionMismatchError.
     """
     if spec["role"] == "head":
-        if spec.get("version_check") and Path(environment.python).parent != Path(environment.ray).parent:
+        if spec["version_check"] and Path(environment.python).parent != Path(environment.ray).parent:
             _compare(ray_versions(environment), _ask(environment.python, ASK_BOTH), f"{environment.python} has")
-    elif spec.get("head_versions"):
+    elif spec["head_versions"]:
         _compare(ray_versions(environment), spec["head_versions"], "the head has")
 
 

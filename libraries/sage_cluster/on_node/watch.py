@@ -15,12 +15,15 @@ import sys
 import threading
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sage_cluster.on_node.environment import EnvironmentNotFoundError
 from sage_cluster.on_node.probe import raylet_health
-from sage_cluster.on_node.ray_view import RayDoesNotAnswerError, ray_view
+from sage_cluster.on_node.ray_view import RayDoesNotAnswerError, ask_ray
 from sage_cluster.on_node.sessions import Process, is_alive, session_processes
+
+if TYPE_CHECKING:
+    from sage_cluster.on_node.protocol import Beat, NodeSpec, RayRow
 
 WATCHED = ("raylet", "gcs", "dashboard")
 LOOK_SECONDS = 0.5
@@ -33,12 +36,12 @@ NO_PROCESS = {errno.ESRCH, errno.ENOENT, errno.EINVAL}
 class Watch:
     """Watches the processes of one temporary directory until standard input closes."""
 
-    def __init__(self, spec: dict[str, Any]) -> None:
+    def __init__(self, spec: NodeSpec) -> None:
         self._spec = spec
         self._poll = select.poll()
         self._known: dict[int, Process] = {}
         self._health = "none"
-        self._nodes: list[dict[str, Any]] | None = None
+        self._nodes: list[RayRow] | None = None
         self._last_dashboard: Process | None = None
 
     def run(self) -> None:
@@ -110,7 +113,7 @@ class Watch:
             )
             self._last_dashboard = None
 
-    def _state(self) -> dict[str, Any]:
+    def _state(self) -> Beat:
         raylet = next((p for p in self._known.values() if p.role == "raylet"), None)
         stopped = [p.role for p in self._known.values() if _is_stopped(p)]
         return {
@@ -131,9 +134,8 @@ class Watch:
             self._health = raylet_health(self._spec["temp_dir"], raylet)
             gcs = next((p for p in known if p.role == "gcs"), None)
             if gcs and self._spec["dashboard"]:
-                spec = {**self._spec, "address": gcs.address, "gcs_address": f"{gcs.address}:{self._spec['head_port']}"}
                 try:
-                    self._nodes = ray_view(spec)["nodes"]
+                    self._nodes = ask_ray(self._spec, gcs.address)
                 except (RayDoesNotAnswerError, EnvironmentNotFoundError):
                     self._nodes = None
             else:
@@ -145,7 +147,7 @@ class Watch:
         sys.stdout.flush()
 
 
-def watch(spec: dict[str, Any]) -> dict[str, Any]:
+def watch(spec: NodeSpec) -> dict[str, Any]:
     """Run a `Watch` to its end."""
     Watch(spec).run()
     return {}

@@ -1,4 +1,4 @@
-"""One operation at a time on a cluster, and a journal of what was done."""
+"""One operation at a time on a cluster."""
 
 from __future__ import annotations
 
@@ -8,20 +8,19 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from io import TextIOWrapper
 from pathlib import Path
 from typing import Any
 
-from sage_cluster.errors import ClusterBusyError, SageError
+from sage_cluster.errors import ClusterBusyError, DeploymentError, NodeError, SageError, SshError
+from sage_cluster.model import NodeResult, OperationResult
+from sage_cluster.operations.journal import Journal, now
 
 POLL_SECONDS = 0.1
 NAME_SECONDS = 1.0
 """How long a caller that does not wait gives the other to say who it is, so that its refusal can name it."""
-JOURNAL_BYTES = 5_000_000
-BLOCK_BYTES = 65536
 
 
 class Operations:
@@ -32,12 +31,12 @@ class Operations:
 
     def __init__(self, config_path: Path) -> None:
         self._lock_path = config_path.with_name(f".{config_path.name}.operation")
-        self.journal_path = config_path.with_name(f"{config_path.stem}.journal.jsonl")
+        self.journal = Journal(config_path)
         self._insiders: set[int] = set()
 
     @contextmanager
-    def exclusive(self, operation: str, wait: float = 0.0) -> Iterator[None]:
-        """Hold the cluster for an operation.
+    def exclusive(self, operation: str, wait: float = 0.0) -> Iterator[bool]:
+        """Hold the cluster for an operation; says whether it is one of its own, not a part of another.
 
         Within it the same thread may begin operations that are part of it. Another caller's operation is waited for
         up to ``wait`` seconds. Raises ClusterBusyError, saying which it is, by which process and since when.
@@ -45,7 +44,7 @@ class Operations:
         """
         thread = threading.get_ident()
         if thread in self._insiders:
-            yield
+            yield False
             return
         deadline = time.monotonic() + wait
         with self._open_lock() as file:
@@ -61,20 +60,43 @@ class Operations:
                 "pid": os.getpid(),
                 "start": _start_time(os.getpid()),
                 "host": socket.gethostname(),
-                "since": _now(),
+                "since": now(),
             }
             file.truncate(0)
             file.write(json.dumps(holder))
             file.flush()
-            self.record("begin", operation=operation)
+            self.journal.record("begin", operation=operation)
             began = time.monotonic()
             self._insiders.add(thread)
             try:
-                yield
+                yield True
             finally:
                 self._insiders.discard(thread)
-                self.record("end", operation=operation, seconds=round(time.monotonic() - began, 3))
+                self.journal.record("end", operation=operation, seconds=round(time.monotonic() - began, 3))
                 file.truncate(0)
+
+    def run(
+        self, operation: str, work: Callable[[], Iterable[NodeResult | OperationResult]], *, wait: float = 0.0
+    ) -> OperationResult:
+        """Do the work as an operation of up to ``wait`` seconds later, and tell the journal its result.
+
+        A problem of the whole (NodeError, SshError, DeploymentError) becomes the result's error; what the work gives
+        is put together. Raises ClusterBusyError, ConfigError.
+        """
+        began = time.monotonic()
+        nodes: list[NodeResult] = []
+        errors: list[str] = []
+        with self.exclusive(operation, wait) as is_whole:
+            try:
+                for part in work():
+                    nodes += part.nodes if isinstance(part, OperationResult) else [part]
+                    errors += [part.error] if isinstance(part, OperationResult) and part.error else []
+            except (NodeError, SshError, DeploymentError) as error:
+                errors.append(str(error))
+            result = OperationResult(operation, tuple(nodes), time.monotonic() - began, "\n".join(errors))
+            if is_whole:
+                self.journal.record("result", **result.to_dict())
+        return result
 
     @contextmanager
     def joined(self) -> Iterator[None]:
@@ -96,31 +118,6 @@ class Operations:
         holder = self._holder()
         return holder if holder and _start_time(holder["pid"]) != holder["start"] else None
 
-    def record(self, event: str, **details: Any) -> None:  # noqa: ANN401
-        """Append one event to the journal: wall and monotonic time, process, and the details."""
-        entry = {"time": _now(), "monotonic": time.monotonic(), "pid": os.getpid(), "event": event, **details}
-        if self.journal_path.exists() and self.journal_path.stat().st_size > JOURNAL_BYTES:
-            self.journal_path.replace(self.journal_path.with_suffix(".old.jsonl"))
-        with self.journal_path.open("a+b") as file:
-            # A writer that was killed may have left half a line; this event gets a line of its own.
-            whole = True
-            if file.tell():
-                file.seek(-1, os.SEEK_END)
-                whole = file.read(1) == b"\n"
-            file.write((b"" if whole else b"\n") + json.dumps(entry, default=str).encode() + b"\n")
-
-    def journal(self, last: int = 100) -> list[dict[str, Any]]:
-        """The newest ``last`` events, oldest first. A line cut short by a crash is passed over."""
-        if not self.journal_path.exists():
-            return []
-        events = []
-        for line in _last_lines(self.journal_path, last):
-            try:
-                events.append(json.loads(line))
-            except ValueError:
-                continue
-        return events
-
     def _holder(self) -> dict[str, Any] | None:
         try:
             with self._lock_path.open(encoding="utf-8") as file:
@@ -131,7 +128,7 @@ class Operations:
     def _tell_torn(self, holder: dict[str, Any] | None) -> None:
         if holder:
             reason = f"an operation of process {holder['pid']} did not end"
-            self.record("torn", operation=holder["operation"], since=holder["since"], reason=reason)
+            self.journal.record("torn", operation=holder["operation"], since=holder["since"], reason=reason)
 
     def _open_lock(self) -> TextIOWrapper:
         try:
@@ -180,21 +177,3 @@ def _start_time(pid: int) -> int:
     except OSError:
         return 0
     return int(text.rpartition(")")[2].split()[19])
-
-
-def _last_lines(path: Path, count: int) -> list[bytes]:
-    """The last lines of a file, of which only the end is read."""
-    text = b""
-    with path.open("rb") as file:
-        at = file.seek(0, os.SEEK_END)
-        while at and text.count(b"\n") <= count:
-            size = min(at, BLOCK_BYTES)
-            at -= size
-            file.seek(at)
-            text = file.read(size) + text
-    lines = text.splitlines()
-    return lines[max(0, len(lines) - count) :]
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="milliseconds")

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from sage_cluster.config_manager import ConfigManager
+from sage_cluster.context import ClusterContext
 from sage_cluster.errors import SageError
 from sage_cluster.supervision.supervisor import Supervisor
 
@@ -22,7 +23,7 @@ ASKED_SECONDS = 1.0
 POLL_SECONDS = 0.05
 
 
-class Supervision:
+class SupervisorProcess:
     """The supervisor of one configuration file, whoever runs it."""
 
     def __init__(self, config_path: Path) -> None:
@@ -43,7 +44,7 @@ class Supervision:
             lock.truncate(0)
             lock.write(str(os.getpid()))
             lock.flush()
-            supervisor = Supervisor(config_manager, self._publish)
+            supervisor = Supervisor(ClusterContext.of(config_manager), self._publish)
             for number in (signal.SIGTERM, signal.SIGINT):
                 signal.signal(number, lambda *_: supervisor.stop())
             try:

@@ -8,14 +8,11 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 
-from sage_cluster.config_manager import ConfigManager
+from sage_cluster.context import ClusterContext
 from sage_cluster.errors import ClusterBusyError, SageError
 from sage_cluster.head_manager import HeadManager
 from sage_cluster.model import OperationResult
-from sage_cluster.nodes.ray_node import head_node
-from sage_cluster.operations.membership import Membership
-from sage_cluster.operations.operations import Operations
-from sage_cluster.ssh.pool import SshPool
+from sage_cluster.nodes.spec import head_node
 from sage_cluster.supervision.health import Repair
 from sage_cluster.worker_manager import WorkerManager
 
@@ -29,18 +26,17 @@ class Outcome:
 
 
 class Repairer:
-    """Starts nodes again. It has connections of its own, apart from those that watch."""
+    """Starts nodes again, by the connections of its context, which are not those that watch."""
 
-    def __init__(self, config: ConfigManager, operations: Operations, membership: Membership) -> None:
-        self._config = config
-        self._operations = operations
-        self._membership = membership
+    def __init__(self, context: ClusterContext) -> None:
+        self._context = context
+        self._operations = context.operations
+        self._membership = context.membership
         self._guard = threading.Lock()
         self._running = 0
         self._operation = ExitStack()
-        self._pool = SshPool(lambda: self._config.load().ssh)
-        self._head = HeadManager(config, pool=self._pool, operations=operations)
-        self._workers = WorkerManager(config, pool=self._pool, operations=operations)
+        self._head = HeadManager(context=context)
+        self._workers = WorkerManager(context=context)
 
     def repair(self, due: dict[str, Repair]) -> Outcome:
         """Start the nodes again, fencing those that need it; with the head all wanted workers get a new session.
@@ -72,12 +68,12 @@ class Repairer:
 
     def close(self) -> None:
         """Close the connections."""
-        self._pool.close()
+        self._context.close()
 
     def _start(self, due: dict[str, Repair]) -> dict[str, str]:
-        head = head_node(self._config.load()).name
+        head = head_node(self._context.config.load()).name
         for name, how in due.items():
-            self._operations.record("repairing", node=name, action=how.value)
+            self._context.journal.record("repairing", node=name, action=how.value)
         began = time.monotonic()
         results: list[OperationResult] = []
         if head in due:
@@ -112,9 +108,9 @@ class Repairer:
                     event = "kept"
                 action = due[node.name].value if node.name in due else "rejoin"
                 details = {} if node.success else {"error": node.error}
-                self._operations.record(event, node=node.name, action=action, seconds=round(seconds, 3), **details)
+                self._context.journal.record(event, node=node.name, action=action, seconds=round(seconds, 3), **details)
         done = {node.name for result in results for node in result.nodes}
         for name, how in due.items():
             if name not in done:
-                self._operations.record("repair failed", node=name, action=how.value, error=said.get(name, ""))
+                self._context.journal.record("repair failed", node=name, action=how.value, error=said.get(name, ""))
         return said

@@ -12,12 +12,11 @@ from itertools import islice
 from typing import Any
 
 from sage_cluster.config.schema import RecoveryConfig
-from sage_cluster.config_manager import ConfigManager
+from sage_cluster.context import ClusterContext
 from sage_cluster.errors import ConfigError
-from sage_cluster.nodes.ray_node import RayNode, RayNodes, head_node, worker_nodes
-from sage_cluster.operations.membership import Membership, Start
-from sage_cluster.operations.operations import Operations
-from sage_cluster.ssh.pool import SshPool
+from sage_cluster.nodes.agent import RayNodes
+from sage_cluster.nodes.spec import RayNode, head_node, worker_nodes
+from sage_cluster.operations.membership import Start
 from sage_cluster.supervision.health import REJOIN_SECONDS, Health, NodeRecord, Repair, Verdict, backoff, judge
 from sage_cluster.supervision.repair import Outcome, Repairer
 from sage_cluster.supervision.signals import NodeSignals, RaysView
@@ -38,13 +37,11 @@ Publish = Callable[[dict[str, dict[str, Any]]], None]
 class Supervisor:
     """Watches the wanted nodes of one cluster and repairs them. Everything it sees and does goes to the journal."""
 
-    def __init__(self, config_manager: ConfigManager, publish: Publish) -> None:
-        self._config_manager = config_manager
-        self._operations = Operations(config_manager.path)
-        self._membership = Membership(config_manager.path)
-        self._pool = SshPool(lambda: self._config_manager.load().ssh)
-        self._nodes = RayNodes(self._pool)
-        self._repairer = Repairer(config_manager, self._operations, self._membership)
+    def __init__(self, context: ClusterContext, publish: Publish) -> None:
+        self._context = context
+        self._journal = context.journal
+        self._nodes = RayNodes(context.pool)
+        self._repairer = Repairer(context.with_own_connections())
         self._publish = publish
         self._signals = NodeSignals()
         self._rays_view = RaysView()
@@ -63,11 +60,11 @@ class Supervisor:
 
     def run(self) -> None:
         """Supervise until `stop`, or until the configuration is gone. The process is taken to do nothing else."""
-        self._operations.record("supervisor started")
-        settings = self._config_manager.load().recovery
+        self._journal.record("supervisor started")
+        settings = self._context.config.load().recovery
         looked, rests_until, was_busy = 0.0, 0.0, False
         sys.setswitchinterval(SWITCH_SECONDS)
-        while not self._ended.is_set() and self._config_manager.path.exists():
+        while not self._ended.is_set() and self._context.config.path.exists():
             ended = self._signals.take_in(self._records, TICK_SECONDS)
             busy = self._somebody_operates()
             # An operation may have changed who is wanted: nothing is judged by what was true before it.
@@ -88,27 +85,27 @@ class Supervisor:
             watcher.stop()
         self._executor.shutdown(wait=True, cancel_futures=True)
         self._repairer.close()
-        self._pool.close()
-        if self._config_manager.path.exists():
-            self._operations.record("supervisor stopped")
+        self._context.close()
+        if self._context.config.path.exists():
+            self._journal.record("supervisor stopped")
 
     def _look(self, settings: RecoveryConfig) -> RecoveryConfig:
         """Watch exactly the wanted nodes of the configuration; a broken configuration changes nothing."""
         try:
-            config = self._config_manager.load()
+            config = self._context.config.load()
         except ConfigError as error:
             if str(error) != self._refused:
                 self._refused = str(error)
-                self._operations.record("configuration refused", error=self._refused)
+                self._journal.record("configuration refused", error=self._refused)
             return settings
         self._refused = ""
-        wanted = self._membership.starts()
+        wanted = self._context.membership.starts()
         nodes: dict[str, RayNode] = {n.name: n for n in (head_node(config), *worker_nodes(config)) if n.name in wanted}
         gone = set(self._watchers) - set(nodes)
         for name in gone:
             self._watchers.pop(name).stop()
             del self._records[name]
-            self._operations.record("let go", node=name)
+            self._journal.record("let go", node=name)
         if gone:
             self._unpublished = True
         for name, node in nodes.items():
@@ -130,7 +127,7 @@ class Supervisor:
 
     def _somebody_operates(self) -> bool:
         """Whether a person's operation runs: what ends now, ends on purpose."""
-        holder = self._operations.current()
+        holder = self._context.operations.current()
         return holder is not None and holder["pid"] != os.getpid()
 
     def _judge(self, records: list[NodeRecord], settings: RecoveryConfig) -> None:
@@ -185,7 +182,7 @@ class Supervisor:
         changed, record.state, record.reason = record.state is not state, state, reason
         if not changed:
             return
-        self._operations.record("observed", node=record.name, state=state.value, reason=reason)
+        self._journal.record("observed", node=record.name, state=state.value, reason=reason)
         self._unpublished = True
 
     def _publish_states(self) -> None:
@@ -200,13 +197,13 @@ class Supervisor:
             record = self._records[name]
             if record.attempts >= settings.attempts:
                 del due[name]
-                self._operations.record("quarantined", node=name, tried=record.tried)
+                self._journal.record("quarantined", node=name, tried=record.tried)
                 tried = "; ".join(record.tried)
                 self._set_state(record, Health.QUARANTINED, f"{record.attempts} repairs did not help ({tried})")
                 continue
             record.attempts += 1
             record.next_attempt = now + backoff(record.attempts, settings)
-            self._operations.record("decided", node=name, action=repair.value, reason=record.reason)
+            self._journal.record("decided", node=name, action=repair.value, reason=record.reason)
         if not due:
             return
         for name in due:
@@ -219,12 +216,12 @@ class Supervisor:
             return
         record.respawns += 1
         if record.respawns > settings.attempts:
-            self._operations.record("given up", node=record.name, action=Repair.DASHBOARD.value, reason=record.reason)
+            self._journal.record("given up", node=record.name, action=Repair.DASHBOARD.value, reason=record.reason)
             return
         record.next_respawn = now + backoff(record.respawns, settings)
-        self._operations.record("decided", node=record.name, action=Repair.DASHBOARD.value, reason=record.reason)
+        self._journal.record("decided", node=record.name, action=Repair.DASHBOARD.value, reason=record.reason)
         self._watchers[record.name].wish("respawn dashboard")
-        self._operations.record("repairing", node=record.name, action=Repair.DASHBOARD.value)
+        self._journal.record("repairing", node=record.name, action=Repair.DASHBOARD.value)
 
     def _finish_repairs(self, settings: RecoveryConfig) -> None:
         """Take in how repairs ended. A node that was not repaired keeps its turn."""

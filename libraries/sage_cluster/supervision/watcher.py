@@ -10,7 +10,8 @@ from collections.abc import Callable
 from typing import Any
 
 from sage_cluster.errors import ConnectionRefusedByHostError, SageError
-from sage_cluster.nodes.ray_node import RayNode, RayNodes
+from sage_cluster.nodes.agent import RayNodes
+from sage_cluster.nodes.spec import RayNode
 from sage_cluster.ssh.connection import SshStream
 
 Signal = Callable[[str, dict[str, Any]], None]

@@ -2,15 +2,16 @@
 
 from typing import Any
 
-from sage_cluster.nodes import ray_node
+from sage_cluster.nodes.agent import RayNodes
+from sage_cluster.nodes.spec import RayNode
 
-true_stop = ray_node.RayNodes.stop
+true_stop = RayNodes.stop
 
 
-def half_a_stop(nodes: ray_node.RayNodes, node: ray_node.RayNode, *, grace: float) -> dict[str, Any]:
+def half_a_stop(nodes: RayNodes, node: RayNode, *, grace: float) -> dict[str, Any]:
     if node.role == "worker":
         return {"stopped": [], "remaining": [], "cleared": []}
     return true_stop(nodes, node, grace=grace)
 
 
-ray_node.RayNodes.stop = half_a_stop  # type: ignore[method-assign]
+RayNodes.stop = half_a_stop  # type: ignore[method-assign]

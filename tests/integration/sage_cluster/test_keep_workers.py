@@ -88,7 +88,7 @@ def test_the_workers_and_their_actors_outlive_the_gcs(lab: Lab, kept: ClusterMan
         assert after.node(name).session == before.node(name).session == after.head.session
     assert after.head.node_id != before.head.node_id
     assert on_the_head(lab, GO_ON_COUNTING) == "count 2"
-    events = [e for e in kept.operations.journal(500) if e["monotonic"] >= since]
+    events = [e for e in kept.operations.journal.last(500) if e["monotonic"] >= since]
     assert {e["node"] for e in events if e["event"] == "kept"} == {"worker-1", "worker-2"}
     assert {e["node"] for e in events if e["event"] == "decided"} == {"head"}
 
@@ -139,5 +139,5 @@ def test_tables_that_the_gcs_cannot_read_cost_the_workers_not_the_head(lab: Lab,
     wait_for(lambda: states(kept)["head"] != "running", True, 5)
     wait_for(lambda: states(kept), HEAD_AND_ALL, 240)
     assert kept.status_cluster().healthy
-    events = [e["event"] for e in kept.operations.journal(500) if e["monotonic"] >= since]
+    events = [e["event"] for e in kept.operations.journal.last(500) if e["monotonic"] >= since]
     assert "storage given up" in events

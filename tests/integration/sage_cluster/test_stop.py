@@ -11,7 +11,7 @@ from test_supervisor import wait_for
 
 from sage_cluster import ClusterManager, NodeState
 from sage_cluster.nodes.program import program
-from sage_cluster.nodes.ray_node import head_node
+from sage_cluster.nodes.spec import head_node
 from sage_cluster.ssh.pool import SshPool
 from sage_lab import Lab
 
@@ -95,9 +95,10 @@ def test_a_stop_that_comes_to_its_turn_when_its_controller_is_gone_stops_nothing
     session = cluster_manager.head.status().session
     config = cluster_manager.config.load()
     node = head_node(config)
+    text = program("sage_cluster.on_node.stop")
     late = [node.spec["python"], "-I", "-S", "/tmp/late.py", "stop", json.dumps({**node.spec, "grace": 5})]
     with SshPool(lambda: config.ssh) as pool:
-        pool.run(node.target, ["sh", "-c", "cat > /tmp/late.py"], timeout=10, stdin=program())
+        pool.run(node.target, ["sh", "-c", "cat > /tmp/late.py"], timeout=10, stdin=text)
         pool.connection(node.target).stream(["sh", "-c", AFTER_ITS_SSHD, "late", *late])
     wait_for(lambda: lab.run("head", ["cat", "/tmp/late"]).stdout, "ended\n", 20)
     assert cluster_manager.head.status().session == session != ""

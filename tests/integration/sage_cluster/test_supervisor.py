@@ -52,7 +52,7 @@ def wait_until_all_run(manager: ClusterManager, seconds: float) -> None:
 
 
 def events(manager: ClusterManager, since: float, node: str) -> list[dict[str, Any]]:
-    return [e for e in manager.operations.journal(500) if e["monotonic"] >= since and e.get("node") == node]
+    return [e for e in manager.operations.journal.last(500) if e["monotonic"] >= since and e.get("node") == node]
 
 
 def kinds(found: list[dict[str, Any]]) -> list[str]:
@@ -176,5 +176,7 @@ def test_a_worker_that_died_while_the_head_is_away_waits_for_it(lab: Lab, superv
     finally:
         lab.power_on("head")
     wait_until_all_run(supervised, 90)
-    decided = [e for e in supervised.operations.journal(500) if e["event"] == "decided" and e["monotonic"] >= since]
+    decided = [
+        e for e in supervised.operations.journal.last(500) if e["event"] == "decided" and e["monotonic"] >= since
+    ]
     assert [event["node"] for event in decided] == ["head"], "it was to be started without a head, or twice"

@@ -49,7 +49,7 @@ def check_torn(manager: ClusterManager, pid: int, operation: str = "start cluste
 
 def check_torn_is_told(manager: ClusterManager, pid: int) -> None:
     assert [w for w in manager.status_cluster().warnings if "did not end" in w] == []
-    told = [e["reason"] for e in manager.operations.journal(500) if e["event"] == "torn"]
+    told = [e["reason"] for e in manager.operations.journal.last(500) if e["event"] == "torn"]
     assert told == [f"an operation of process {pid} did not end"]
 
 

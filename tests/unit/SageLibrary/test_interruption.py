@@ -16,7 +16,7 @@ from typing import Any, cast
 import pytest
 
 from sage_cluster.operations.operations import Operations
-from sage_cluster.supervision.process import Supervision
+from sage_cluster.supervision.process import SupervisorProcess
 from SageLibrary.context import Stage
 from SageLibrary.keywords.interruption import InterruptionKeywords
 
@@ -37,7 +37,7 @@ def stage(tmp_path: Path, silent_port: int) -> Stage:
     """A stage whose cluster is a file only: an operation on it is never done."""
     path = tmp_path / "config.yaml"
     path.write_text(CONFIGURATION.format(port=silent_port))
-    parts = {"operations": Operations(path), "supervision": Supervision(path)}
+    parts = {"operations": Operations(path), "supervision": SupervisorProcess(path)}
     lab = SimpleNamespace(config_path=path)
     return cast("Stage", SimpleNamespace(lab=lab, last_result=None, results=lambda: tmp_path / "results", **parts))
 
@@ -112,11 +112,11 @@ def test_whatever_runs_on_is_ended_in_the_teardown(words: InterruptionKeywords, 
 
 def test_repairs_count_from_the_moment_on(words: InterruptionKeywords, stage: Stage) -> None:
     decided = {"event": "decided", "action": "start", "reason": "its raylet ended"}
-    stage.operations.record(node="worker-1", **decided)
+    stage.operations.journal.record(node="worker-1", **decided)
     time.sleep(0.01)
     words.note_the_moment()
     words.nothing_should_have_been_repaired()
-    stage.operations.record(node="worker-2", **decided)
+    stage.operations.journal.record(node="worker-2", **decided)
     words.repairs_should_have_been_at_most(1)
     with pytest.raises(AssertionError, match="worker-2: start: its raylet ended"):
         words.nothing_should_have_been_repaired()

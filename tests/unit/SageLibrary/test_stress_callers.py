@@ -30,7 +30,7 @@ def operations(tmp_path: Path) -> Operations:
 def ended(operations: Operations, monkeypatch: pytest.MonkeyPatch, *ends: tuple[int, str]) -> None:
     for pid, name in ends:
         monkeypatch.setattr("os.getpid", lambda pid=pid: pid)
-        operations.record("end", operation=name, seconds=1.0)
+        operations.journal.record("end", operation=name, seconds=1.0)
 
 
 @pytest.mark.parametrize("order", [(1, 2), (2, 1)])

@@ -14,12 +14,12 @@ from typing import Any, cast
 import pytest
 from test_deployment_wheel import make_wheel
 
-from sage_cluster.deployment.nodes import DeploymentNodes
 from sage_cluster.deployment.package import Package, make_package
+from sage_cluster.deployment.session import DeploymentNodes
 from sage_cluster.deployment.wheel import read_wheel
 from sage_cluster.errors import ConnectionLostError
-from sage_cluster.nodes.ray_node import RayNode
-from sage_cluster.on_node.deploy_store import Store
+from sage_cluster.nodes.spec import RayNode
+from sage_cluster.on_node.deploy.store import Store
 from sage_cluster.ssh.connection import Target
 from sage_cluster.ssh.pool import SshPool
 

@@ -17,7 +17,7 @@ from sage_cluster.cli import main
 from sage_cluster.config.schema import Config
 from sage_cluster.deployment.node_config import node_configuration
 from sage_cluster.errors import ClusterBusyError, ConfigError, DeploymentError, NodeError
-from sage_cluster.nodes.ray_node import head_node, worker_nodes
+from sage_cluster.nodes.spec import head_node, worker_nodes
 
 
 @pytest.fixture

@@ -15,8 +15,8 @@ from test_deployment_wheel import make_wheel
 from sage_cluster.deployment.package import make_package
 from sage_cluster.deployment.wheel import read_wheel
 from sage_cluster.errors import NodeError
-from sage_cluster.on_node.deploy_environ import deployed_environ
-from sage_cluster.on_node.deploy_store import DeployError, Store, python_paths
+from sage_cluster.on_node.deploy.environ import deployed_environ
+from sage_cluster.on_node.deploy.store import DeployError, Store, python_paths
 from sage_cluster.on_node.sessions import COOKIE
 
 __all__ = ["node", "package"]  # fixtures

@@ -14,12 +14,12 @@ import pytest
 from pipe_node import Make, Node, PipeStream, node, package
 from test_deployment_wheel import make_wheel
 
-from sage_cluster.deployment import talk
+from sage_cluster.deployment import session
 from sage_cluster.deployment.package import make_package
 from sage_cluster.deployment.wheel import read_wheel
 from sage_cluster.errors import CommandTimeoutError, ConnectionLostError, NodeError
-from sage_cluster.on_node import deploy_main
-from sage_cluster.on_node.deploy_store import DeployError
+from sage_cluster.on_node.deploy import main
+from sage_cluster.on_node.deploy.store import DeployError
 
 __all__ = ["node", "package"]  # fixtures
 
@@ -147,12 +147,11 @@ def test_a_disk_without_room_is_refused_before_anything_is_sent(node: Node, pack
         node.store.check_room(space.f_bavail * space.f_frsize)
 
 
-def test_errors_of_the_system_are_told_in_words(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_errors_of_the_system_are_told_in_words() -> None:
     def full(_spec: dict[str, Any], _talk: object) -> dict[str, Any]:
         raise OSError(errno.ENOSPC, "No space left on device", "/x")
 
-    monkeypatch.setitem(deploy_main.COMMANDS, "deploy", full)
-    assert "the disk is full (/x)" in json.loads(deploy_main.run("deploy", "{}"))["problem"]
+    assert "the disk is full (/x)" in json.loads(main.run(full, "{}"))["problem"]
 
 
 def test_a_home_that_cannot_be_written_is_named(node: Node, package: Make) -> None:
@@ -171,7 +170,7 @@ def test_a_manifest_cannot_write_outside_of_its_release(node: Node, package: Mak
 
 
 def test_a_silent_node_is_given_up(node: Node, package: Make, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(talk, "SILENCE_SECONDS", 0.3)
-    monkeypatch.setattr(talk, "program", lambda: "import time; time.sleep(60)")
+    monkeypatch.setattr(session, "SILENCE_SECONDS", 0.3)
+    monkeypatch.setattr(session, "program", lambda *_: "import time; time.sleep(60)")
     with pytest.raises(ConnectionLostError, match="no sign of life"):
         node.deploy(package("hello"))

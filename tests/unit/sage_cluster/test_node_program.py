@@ -1,11 +1,18 @@
-"""The program for a node comes whole on standard input, or is not run."""
+"""The program for a node: what is in it, and that it comes whole on standard input, or is not run."""
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
+import zlib
+from base64 import b64decode
+from collections.abc import Callable
 
-from sage_cluster.nodes.program import READ_PROGRAM
+import pytest
+
+from sage_cluster.nodes.program import READ_PROGRAM, program
+from sage_cluster.on_node import head, logs, start, stop
 
 PROGRAM = "import sys; print('rest:', sys.stdin.read())"
 
@@ -23,3 +30,36 @@ def test_a_program_that_was_cut_ends_with_a_reason() -> None:
     done = read(PROGRAM[:10])
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr == f"the controller was gone when 10 of {len(PROGRAM)} bytes of the program had come\n"
+
+
+@pytest.mark.parametrize(
+    ("command", "needed", "not_needed"),
+    [
+        (logs.read_log, "sessions", "environment"),
+        (stop.stop, "turn", "start"),
+        (start.start, "deploy.environ", "deploy.store"),
+    ],
+)
+def test_only_what_a_command_needs_goes_to_the_node(
+    command: Callable[..., object], needed: str, not_needed: str
+) -> None:
+    text = unpacked(program(command.__module__))
+    assert f"sage_cluster.on_node.{needed}'" in text
+    assert f"sage_cluster.on_node.{not_needed}'" not in text
+    assert "protocol" not in [name.rpartition(".")[2] for name in sources(text)]
+
+
+def test_a_module_comes_after_those_that_it_imports() -> None:
+    names = sources(unpacked(program(head.start_head.__module__)))
+    assert names.index("sage_cluster.on_node.sessions") < names.index("sage_cluster.on_node.stop")
+    assert names.index("sage_cluster.on_node.start") < names.index("sage_cluster.on_node.head")
+    assert len(names) == len(set(names))
+
+
+def unpacked(text: str) -> str:
+    packed = text.partition("a2b_base64('")[2].partition("')")[0]
+    return zlib.decompress(b64decode(packed)).decode()
+
+
+def sources(text: str) -> list[str]:
+    return re.findall(r"\('(sage_cluster\.on_node[\w.]*)', ", text)

@@ -9,7 +9,7 @@ import pytest
 
 from sage_cluster.errors import NodeError, SageError
 from sage_cluster.model import ClusterStatus, NodeResult, NodeState, NodeStatus, OperationResult
-from sage_cluster.nodes.ray_node import RayNode
+from sage_cluster.nodes.spec import RayNode
 from sage_cluster.nodes.status import RayRows, head_status, node_status, strangers
 from sage_cluster.ssh.connection import Target
 

@@ -4,17 +4,30 @@ from __future__ import annotations
 
 import threading
 import time
-from typing import Any, cast
+from pathlib import Path
+from typing import Any
 
 import pytest
 
+from sage_cluster.config.schema import Config
+from sage_cluster.config_manager import ConfigManager
+from sage_cluster.context import ClusterContext
 from sage_cluster.errors import NodeError, RayStartError, SageError, SshError
 from sage_cluster.nodes.parallel import on_all, start_with_retry
-from sage_cluster.nodes.ray_node import RayNode, RayNodes
-from sage_cluster.ssh.connection import Target
+from sage_cluster.nodes.spec import RayNode, worker_nodes
 from sage_cluster.ssh.pool import fan_out
 
-NODES = [RayNode(f"w{number}", "worker", Target(f"w{number}"), {}) for number in range(6)]
+CONFIG = Config.model_validate({"head": {"host": "head"}, "workers_ssh_hosts": "w0,w1,w2,w3,w4,w5"})
+NODES = worker_nodes(CONFIG)
+
+
+def context(
+    tmp_path: Path, told: list[tuple[str, str]] | None = None, *, start_timeout: float = 60.0
+) -> ClusterContext:
+    """Of a cluster that is told of nothing but what it reports."""
+    path = tmp_path / "config.yaml"
+    path.write_text(f"head: {{host: head}}\ncluster: {{start_timeout: {start_timeout:f}}}\n")
+    return ClusterContext.of(ConfigManager(path), lambda *step: None if told is None else told.append(step))
 
 
 def test_answers_come_in_the_order_of_the_nodes() -> None:
@@ -79,7 +92,7 @@ def test_no_nodes_no_work() -> None:
     assert fan_out([], lambda _: pytest.fail("called"), 5) == []
 
 
-def test_every_node_gets_its_result_and_its_phases_are_reported() -> None:
+def test_every_node_gets_its_result_and_its_phases_are_reported(tmp_path: Path) -> None:
     told: list[tuple[str, str]] = []
 
     def work(node: RayNode) -> dict[str, Any]:
@@ -87,7 +100,7 @@ def test_every_node_gets_its_result_and_its_phases_are_reported() -> None:
             raise NodeError("no room", where=node.name, fix="make room")
         return {"node_id": node.name}
 
-    results = on_all(NODES[:3], work, doing="starting", done="running", limit=2, report=lambda *step: told.append(step))
+    results = on_all(context(tmp_path, told), NODES[:3], work, doing="starting", done="running", limit=2)
     assert [(r.name, r.success, r.phase) for r in results] == [
         ("w0", True, "running"),
         ("w1", False, "starting"),
@@ -99,80 +112,70 @@ def test_every_node_gets_its_result_and_its_phases_are_reported() -> None:
     assert [phase for name, phase in told if name == "w1"] == ["starting", "starting failed"]
 
 
-def test_a_defect_of_the_program_is_not_a_result() -> None:
+def test_a_defect_of_the_program_is_not_a_result(tmp_path: Path) -> None:
     with pytest.raises(ZeroDivisionError):
-        on_all(NODES[:1], lambda _: {"x": 1 // 0}, doing="a", done="b", limit=1, report=lambda *_: None)
+        on_all(context(tmp_path), NODES[:1], lambda _: {"x": 1 // 0}, doing="a", done="b", limit=1)
 
 
-def test_time_is_taken_per_node() -> None:
+def test_time_is_taken_per_node(tmp_path: Path) -> None:
     def work(node: RayNode) -> dict[str, Any]:
         time.sleep(0.15 if node.name == "w0" else 0.0)
         return {}
 
-    slow, fast = on_all(NODES[:2], work, doing="a", done="b", limit=2, report=lambda *_: None)
+    slow, fast = on_all(context(tmp_path), NODES[:2], work, doing="a", done="b", limit=2)
     assert slow.elapsed >= 0.15 > fast.elapsed >= 0.0
 
 
 class Starts:
-    """Plays the nodes: each start takes the next outcome."""
+    """Plays a node: each start takes the next outcome."""
 
-    def __init__(self, *outcomes: SageError | dict[str, Any]) -> None:
+    def __init__(self, *outcomes: SageError | str) -> None:
         self.outcomes = list(outcomes)
         self.timeouts: list[float] = []
 
-    def start(self, node: RayNode, *, timeout: float, **how: object) -> dict[str, Any]:
-        self.timeouts.append(timeout)
+    def __call__(self, seconds: float) -> str:
+        self.timeouts.append(seconds)
         outcome = self.outcomes.pop(0)
         if isinstance(outcome, SageError):
             raise outcome
         return outcome
 
 
-def start(starts: Starts, deadline: float, said: list[str]) -> dict[str, Any]:
-    return start_with_retry(
-        cast("RayNodes", starts),
-        NODES[0],
-        session="s",
-        deadline=time.monotonic() + deadline,
-        report=lambda _, phase: said.append(phase),
-        record=lambda event, **details: said.append(f"{event}: {details}"),
-    )
-
-
-GOOD = {"node_id": "abc"}
 SLOW = RayStartError("timed out during startup", where="w0")
 
 
-def test_a_start_that_works_is_not_repeated() -> None:
-    starts, said = Starts(GOOD), list[str]()
-    assert start(starts, 60.0, said) == GOOD
-    assert said == []
+def test_a_start_that_works_is_not_repeated(tmp_path: Path) -> None:
+    told: list[tuple[str, str]] = []
+    assert start_with_retry(context(tmp_path, told), NODES[0], Starts("good")) == "good"
+    assert told == []
 
 
-def test_a_start_that_ray_gave_up_is_tried_once_more_and_recorded() -> None:
-    starts, said = Starts(SLOW, GOOD), list[str]()
-    assert start(starts, 60.0, said) == GOOD
-    assert said[1] == "starting again"
-    assert said[0].startswith("retry: {'node': 'w0'")
-    assert "timed out during startup" in said[0]
+def test_a_start_that_ray_gave_up_is_tried_once_more_and_recorded(tmp_path: Path) -> None:
+    starts, told = Starts(SLOW, "good"), list[tuple[str, str]]()
+    cluster = context(tmp_path, told)
+    assert start_with_retry(cluster, NODES[0], starts) == "good"
+    assert told == [("w0", "starting again")]
+    (event,) = cluster.journal.last()
+    assert (event["event"], event["node"]) == ("retry", "w0")
+    assert "timed out during startup" in event["error"]
     assert 0 < starts.timeouts[1] <= starts.timeouts[0] <= 60.0
 
 
-def test_two_failures_are_enough() -> None:
+def test_two_failures_are_enough(tmp_path: Path) -> None:
     last = RayStartError("again", where="w0")
     with pytest.raises(RayStartError) as caught:
-        start(Starts(SLOW, last, GOOD), 60.0, [])
+        start_with_retry(context(tmp_path), NODES[0], Starts(SLOW, last, "good"))
     assert caught.value is last
 
 
 @pytest.mark.parametrize("error", [NodeError("port taken"), SshError("refused")])
-def test_what_a_second_try_cannot_mend_is_not_tried_again(error: SageError) -> None:
+def test_what_a_second_try_cannot_mend_is_not_tried_again(tmp_path: Path, error: SageError) -> None:
     with pytest.raises(type(error)):
-        start(Starts(error, GOOD), 60.0, [])
+        start_with_retry(context(tmp_path), NODES[0], Starts(error, "good"))
 
 
-def test_after_the_deadline_there_is_no_second_try() -> None:
-    starts = Starts(SLOW, GOOD)
+def test_after_the_deadline_there_is_no_second_try(tmp_path: Path) -> None:
+    starts = Starts(SLOW, "good")
     with pytest.raises(RayStartError):
-        start(starts, -1.0, [])
+        start_with_retry(context(tmp_path, start_timeout=0.000001), NODES[0], starts)
     assert starts.timeouts == [1.0]

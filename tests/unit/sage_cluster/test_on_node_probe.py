@@ -34,6 +34,8 @@ def spec(temp_dir: Path, **more: object) -> dict[str, Any]:
         "ray_command": "",
         "python_path": "",
         "conda_env": "",
+        "answer_timeout": 15.0,
+        "versions": False,
         **more,
     }
 

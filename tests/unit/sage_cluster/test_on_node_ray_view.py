@@ -19,7 +19,7 @@ from test_on_node_environment import make_program
 from test_on_node_ports import free_port
 from test_on_node_sessions import Fakes, fakes_for_a_test
 
-from sage_cluster.nodes.ray_node import ANSWER, program
+from sage_cluster.nodes.program import ANSWER, program
 from sage_cluster.on_node.ray_view import RayDoesNotAnswerError, await_raylet_end, dashboard, drain, ray_view
 
 Reply = Callable[[str], tuple[int, bytes]]
@@ -79,10 +79,13 @@ def spec(port: int, python: str = "", **more: object) -> dict[str, Any]:
         "address": "127.0.0.1",
         "dashboard": True,
         "dashboard_port": port,
-        "gcs_address": "127.0.0.1:6379",
+        "head_port": 6379,
         "ray_command": "",
         "python_path": python,
         "conda_env": "",
+        "answer_timeout": 15.0,
+        "await_alive": [],
+        "timeout": 0.0,
         **more,
     }
 
@@ -114,7 +117,7 @@ def test_a_proxy_of_the_environment_is_not_used() -> None:
     with serving(lambda _: state_api(row("a"))) as server:
         asked = subprocess.run(
             [sys.executable, "-I", "-S", "-", "ray_view", json.dumps(spec(server.port))],
-            input=program(),
+            input=program(ray_view.__module__),
             env={"http_proxy": f"http://127.0.0.1:{free_port()}", "PATH": "/nothing"},
             capture_output=True,
             text=True,
@@ -194,7 +197,7 @@ def test_a_ray_without_an_interpreter_beside_it_is_a_foreseen_problem(tmp_path: 
 def test_the_dashboard_says_its_version_and_session() -> None:
     body = json.dumps({"ray_version": "2.60.0", "session_name": "session_x", "version": "4"}).encode()
     with serving(lambda _: (200, body)) as server:
-        answer = dashboard({"address": "127.0.0.1", "dashboard_port": server.port})
+        answer = dashboard(spec(server.port))
     url = f"http://127.0.0.1:{server.port}"
     assert answer == {"url": url, "ray_version": "2.60.0", "session": "session_x"}
     assert server.paths == ["/api/version"]
@@ -202,7 +205,7 @@ def test_the_dashboard_says_its_version_and_session() -> None:
 
 def test_no_dashboard_is_a_problem_with_its_address() -> None:
     port = free_port()
-    answer = dashboard({"address": "127.0.0.1", "dashboard_port": port})
+    answer = dashboard(spec(port))
     assert answer["url"] == f"http://127.0.0.1:{port}"
     assert "Connection refused" in answer["problem"]
 
@@ -210,12 +213,12 @@ def test_no_dashboard_is_a_problem_with_its_address() -> None:
 @pytest.mark.parametrize("kind", ["an error", "no JSON", "other JSON", "no HTTP"])
 def test_a_dashboard_that_is_none_is_a_problem(kind: str) -> None:
     with serving(lambda _: BROKEN[kind]) as server:
-        assert dashboard({"address": "127.0.0.1", "dashboard_port": server.port})["problem"]
+        assert dashboard(spec(server.port))["problem"]
 
 
 def test_drain_hands_ray_the_node_and_the_time(fake_python: Callable[[str], str], tmp_path: Path) -> None:
     python = fake_python(f'shift 2; echo "$@" > {tmp_path}/asked')
-    assert drain(spec(1, python, node_id="abc", timeout=30)) == {"accepted": True}
+    assert drain(spec(1, python, node_id="abc", timeout=30.0)) == {"accepted": True}
     assert (tmp_path / "asked").read_text() == "127.0.0.1:6379 abc 30.0\n"
 
 

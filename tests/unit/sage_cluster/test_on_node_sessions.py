@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from sage_cluster.nodes.ray_node import ANSWER, program
+from sage_cluster.nodes.program import ANSWER, program
 from sage_cluster.on_node.sessions import (
     COOKIE,
     is_alive,
@@ -245,7 +245,7 @@ def test_who_asks_and_his_ancestors_do_not_belong(tmp_path: Path) -> None:
     specification = json.dumps({"temp_dir": str(tmp_path)})
     asked = subprocess.run(
         ["sh", "-c", '"$0" -I -S - kill_raylet "$1"; "$0" -I -S -c pass', sys.executable, specification],
-        input=program(),
+        input=program("sage_cluster.on_node.stop"),
         env={**os.environ, COOKIE: str(tmp_path)},
         capture_output=True,
         text=True,

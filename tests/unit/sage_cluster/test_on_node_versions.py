@@ -95,7 +95,7 @@ def test_nothing_runs_and_nothing_is_cleared_where_the_versions_differ(
     (temp_dir / "session_2026-01-01_00-00-00_000000_1").mkdir(parents=True)
     before = sorted(temp_dir.rglob("*"))
     spec = worker_spec(temp_dir, ray, head.getsockname()[1], head_versions={"ray": "2.60.0", "python": HERE})
-    said = answer("start", spec)
+    said = answer(start, spec)
     assert said["kind"] == "VersionMismatchError"
     assert "Ray 2.0.0" in said["problem"]
     assert sorted(temp_dir.rglob("*")) == before

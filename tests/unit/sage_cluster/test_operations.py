@@ -17,7 +17,9 @@ from pathlib import Path
 
 import pytest
 
-from sage_cluster.errors import ClusterBusyError
+from sage_cluster.errors import ClusterBusyError, NodeError
+from sage_cluster.model import NodeResult, OperationResult
+from sage_cluster.operations import journal
 from sage_cluster.operations import operations as operations_module
 from sage_cluster.operations.operations import Operations
 
@@ -141,7 +143,7 @@ def test_waiting_ends_when_the_other_does(config: Path) -> None:
     with another_thread(operations) as release:
         threading.Timer(0.2, release.set).start()
         with operations.exclusive("scale", wait=20.0):
-            assert [e["operation"] for e in operations.journal() if e["event"] == "end"] == ["stop cluster"]
+            assert [e["operation"] for e in operations.journal.last() if e["event"] == "end"] == ["stop cluster"]
 
 
 def test_waiting_ends_at_its_deadline(config: Path) -> None:
@@ -167,7 +169,7 @@ def test_a_failed_operation_lets_go(config: Path) -> None:
         raise ZeroDivisionError
     with another_process(config):
         pass
-    assert [e["event"] for e in operations.journal()][:2] == ["begin", "end"]
+    assert [e["event"] for e in operations.journal.last()][:2] == ["begin", "end"]
 
 
 def test_parts_of_an_operation_may_begin_within_it(config: Path) -> None:
@@ -182,7 +184,7 @@ def test_parts_of_an_operation_may_begin_within_it(config: Path) -> None:
         pass
     with another_process(config), pytest.raises(ClusterBusyError), operations.exclusive("stop head"):
         pass
-    begun = [e["operation"] for e in operations.journal() if e["event"] == "begin"]
+    begun = [e["operation"] for e in operations.journal.last() if e["event"] == "begin"]
     assert begun == ["restart cluster", "scale", "start cluster"]
 
 
@@ -198,56 +200,56 @@ def test_two_clusters_do_not_block_each_other(tmp_path: Path) -> None:
 def test_the_journal_tells_what_was_done(config: Path) -> None:
     operations = Operations(config)
     with operations.exclusive("start cluster"):
-        operations.record("retry", node="w1", path=Path("/x"))
-    begin, retry, end = operations.journal()
+        operations.journal.record("retry", node="w1", path=Path("/x"))
+    begin, retry, end = operations.journal.last()
     assert (begin["event"], begin["operation"], begin["pid"]) == ("begin", "start cluster", os.getpid())
     assert (retry["event"], retry["node"], retry["path"]) == ("retry", "w1", "/x")
     assert (end["event"], end["operation"]) == ("end", "start cluster")
     assert end["seconds"] >= 0
     assert datetime.fromisoformat(begin["time"]).tzinfo
-    assert [e["event"] for e in operations.journal(last=1)] == ["end"]
+    assert [e["event"] for e in operations.journal.last(1)] == ["end"]
 
 
 def test_without_a_journal_there_are_no_events(config: Path) -> None:
-    assert Operations(config).journal() == []
+    assert Operations(config).journal.last() == []
 
 
 def test_a_line_cut_off_by_a_crash_is_passed_over(config: Path) -> None:
     operations = Operations(config)
-    operations.record("one")
-    with operations.journal_path.open("a") as file:
+    operations.journal.record("one")
+    with operations.journal.path.open("a") as file:
         file.write('{"time": "2026-01-01T00:00')
-    assert [e["event"] for e in operations.journal()] == ["one"]
+    assert [e["event"] for e in operations.journal.last()] == ["one"]
 
 
 def test_an_event_after_a_cut_off_line_is_not_lost(config: Path) -> None:
     operations = Operations(config)
-    operations.record("one")
-    with operations.journal_path.open("a") as file:
+    operations.journal.record("one")
+    with operations.journal.path.open("a") as file:
         file.write('{"time": "2026-01-01T00:00')
-    operations.record("two")
-    operations.record("three")
-    assert [e["event"] for e in operations.journal()] == ["one", "two", "three"]
+    operations.journal.record("two")
+    operations.journal.record("three")
+    assert [e["event"] for e in operations.journal.last()] == ["one", "two", "three"]
 
 
 def test_a_journal_that_grew_too_long_begins_anew_and_the_old_is_kept(
     config: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(operations_module, "JOURNAL_BYTES", 1000)
+    monkeypatch.setattr(journal, "ROTATE_BYTES", 1000)
     operations = Operations(config)
     for number in range(20):
-        operations.record("event", number=number, filling="x" * 100)
+        operations.journal.record("event", number=number, filling="x" * 100)
     old = config.with_name("config.journal.old.jsonl")
     kept = [json.loads(line)["number"] for line in old.read_text().splitlines()]
-    new = [e["number"] for e in operations.journal()]
-    assert operations.journal_path.stat().st_size < 1500
+    new = [e["number"] for e in operations.journal.last()]
+    assert operations.journal.path.stat().st_size < 1500
     assert new == list(range(kept[-1] + 1, 20))
 
 
 def test_no_events_are_asked_for_and_none_given(config: Path) -> None:
     operations = Operations(config)
-    operations.record("one")
-    assert operations.journal(last=0) == []
+    operations.journal.record("one")
+    assert operations.journal.last(0) == []
 
 
 def test_a_torn_operation_is_told_until_the_next_one_begins_and_then_by_the_journal(config: Path) -> None:
@@ -263,10 +265,10 @@ def test_a_torn_operation_is_told_until_the_next_one_begins_and_then_by_the_jour
     with Operations(config).exclusive("stop cluster"):
         assert operations.torn() is None
     assert operations.torn() is None
-    _, told, *_ = operations.journal()
+    _, told, *_ = operations.journal.last()
     assert (told["event"], told["operation"]) == ("torn", "start cluster")
     assert told["reason"] == f"an operation of process {holder.pid} did not end"
-    assert [e["event"] for e in operations.journal()].count("torn") == 1
+    assert [e["event"] for e in operations.journal.last()].count("torn") == 1
 
 
 def test_a_process_that_got_the_pid_of_a_torn_operation_is_not_taken_for_it(config: Path) -> None:
@@ -279,9 +281,33 @@ def test_a_process_that_got_the_pid_of_a_torn_operation_is_not_taken_for_it(conf
 
 
 def test_only_the_end_of_a_long_journal_is_read(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(operations_module, "BLOCK_BYTES", 64)
+    monkeypatch.setattr(journal, "BLOCK_BYTES", 64)
     operations = Operations(config)
     for number in range(50):
-        operations.record("event", number=number, filling="ä" * 30)
-    assert [e["number"] for e in operations.journal(last=3)] == [47, 48, 49]
-    assert [e["number"] for e in operations.journal(last=500)] == list(range(50))
+        operations.journal.record("event", number=number, filling="ä" * 30)
+    assert [e["number"] for e in operations.journal.last(3)] == [47, 48, 49]
+    assert [e["number"] for e in operations.journal.last(500)] == list(range(50))
+
+
+def test_the_result_of_each_whole_operation_stands_in_the_journal_once(config: Path) -> None:
+    operations = Operations(config)
+    good, bad = NodeResult("a", True, "running"), NodeResult("b", False, "starting", error="b: no room")
+
+    def parts() -> list[NodeResult | OperationResult]:
+        return [good, operations.run("start workers", lambda: [bad])]
+
+    result = operations.run("start cluster", parts)
+    assert (result.nodes, result.success) == ((good, bad), False)
+    (told,) = [event for event in operations.journal.last() if event["event"] == "result"]
+    assert (told["operation"], told["success"]) == ("start cluster", False)
+    assert [node["name"] for node in told["nodes"]] == ["a", "b"]
+
+
+def test_what_goes_wrong_as_a_whole_is_the_results_error_and_in_the_journal(config: Path) -> None:
+    def work() -> list[NodeResult]:
+        raise NodeError("the head does not run", where="head")
+
+    result = Operations(config).run("start workers", work)
+    assert result.error == "head: the head does not run"
+    assert Operations(config).journal.last(1)[0]["event"] == "end"
+    assert "the head does not run" in Operations(config).journal.last(2)[0]["error"]

@@ -68,7 +68,7 @@ def test_a_wrong_type_is_refused_before_anything_is_done(
 ) -> None:
     with pytest.raises(TypeError, match=message):
         call(cluster)
-    assert not cluster.operations.journal_path.exists()
+    assert not cluster.operations.journal.path.exists()
 
 
 @pytest.mark.parametrize("wait", [float("nan"), float("inf"), -1.0])

@@ -8,12 +8,13 @@ from typing import Any, cast
 import pytest
 
 from sage_cluster.config_manager import ConfigManager
+from sage_cluster.context import ClusterContext
 from sage_cluster.errors import NodeError
 from sage_cluster.model import NodeResult
-from sage_cluster.nodes.ray_node import RayNode, RayNodes, worker_nodes
+from sage_cluster.nodes.agent import RayNodes
 from sage_cluster.nodes.rolling_restart import RollingRestart
+from sage_cluster.nodes.spec import RayNode, worker_nodes
 from sage_cluster.nodes.worker_steps import WorkerSteps
-from sage_cluster.operations.operations import Operations
 
 NAMES = ["a", "b", "c"]
 
@@ -62,13 +63,12 @@ def cluster() -> Cluster:
 def roll(cluster: Cluster, tmp_path: Path, needed: list[str] | None = None) -> dict[str, NodeResult]:
     config = ConfigManager(tmp_path / "config.yaml")
     config.path.write_text("workers_ssh_hosts: a,b,c\n")
-    operations = Operations(config.path)
-    rolling = RollingRestart(
-        config, cast("RayNodes", cluster), cast("WorkerSteps", cluster), operations, lambda *_: None
-    )
+    context = ClusterContext.of(config, lambda *_: None)
+    rolling = RollingRestart(context)
+    rolling._nodes, rolling._steps = cast("RayNodes", cluster), cast("WorkerSteps", cluster)
     results = rolling.run(worker_nodes(config.load()), NAMES if needed is None else needed)
     assert [result.name for result in results] == NAMES
-    cluster.journal = [f"{event['event']} {event['node']}" for event in operations.journal()]
+    cluster.journal = [f"{event['event']} {event['node']}" for event in context.journal.last()]
     return {result.name: result for result in results}
 
 

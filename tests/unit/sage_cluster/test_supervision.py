@@ -13,7 +13,7 @@ import pytest
 from sage_cluster.errors import SageError
 from sage_cluster.operations.membership import Membership
 from sage_cluster.operations.operations import Operations
-from sage_cluster.supervision.process import Supervision
+from sage_cluster.supervision.process import SupervisorProcess
 
 
 @pytest.fixture
@@ -31,11 +31,11 @@ def wait_until(what: Callable[[], bool], seconds: float = 15.0) -> None:
 
 
 def events(config_path: Path) -> list[str]:
-    return [event["event"] for event in Operations(config_path).journal()]
+    return [event["event"] for event in Operations(config_path).journal.last()]
 
 
 def test_only_a_killed_supervisor_has_died(config_path: Path) -> None:
-    supervision = Supervision(config_path)
+    supervision = SupervisorProcess(config_path)
     assert supervision.died() == 0
     first = supervision.begin()
     supervision.await_running(first)
@@ -50,7 +50,7 @@ def test_only_a_killed_supervisor_has_died(config_path: Path) -> None:
 
 
 def test_one_supervises_until_it_is_ended(config_path: Path) -> None:
-    supervision = Supervision(config_path)
+    supervision = SupervisorProcess(config_path)
     assert not supervision.is_running()
     assert supervision.end() is False
     process = supervision.begin()
@@ -58,7 +58,7 @@ def test_one_supervises_until_it_is_ended(config_path: Path) -> None:
     supervision.await_running(process)
     assert supervision.begin() is None
     with pytest.raises(SageError, match=f"process {process.pid} supervises this cluster already"):
-        Supervision(config_path).run()
+        SupervisorProcess(config_path).run()
     assert supervision.end() is True
     assert process.wait(5) == 0
     assert not supervision.is_running()
@@ -66,7 +66,7 @@ def test_one_supervises_until_it_is_ended(config_path: Path) -> None:
 
 
 def test_a_killed_supervisor_blocks_no_other(config_path: Path) -> None:
-    supervision = Supervision(config_path)
+    supervision = SupervisorProcess(config_path)
     first = supervision.begin()
     supervision.await_running(first)
     assert first is not None
@@ -79,7 +79,7 @@ def test_a_killed_supervisor_blocks_no_other(config_path: Path) -> None:
 
 
 def test_it_ends_with_its_configuration(config_path: Path) -> None:
-    supervision = Supervision(config_path)
+    supervision = SupervisorProcess(config_path)
     process = supervision.begin()
     supervision.await_running(process)
     assert process is not None
@@ -89,14 +89,14 @@ def test_it_ends_with_its_configuration(config_path: Path) -> None:
 
 def test_a_supervisor_that_cannot_start_is_told_with_its_own_words(config_path: Path) -> None:
     config_path.write_text("head: {head_port: 99999}\n")
-    supervision = Supervision(config_path)
+    supervision = SupervisorProcess(config_path)
     with pytest.raises(SageError, match=r"head\.head_port"):
         supervision.await_running(supervision.begin())
 
 
 def test_a_wanted_node_that_never_answers_is_lost_and_published(config_path: Path) -> None:
     Membership(config_path).want(["127.0.0.1"])
-    supervision = Supervision(config_path)
+    supervision = SupervisorProcess(config_path)
     supervision.await_running(supervision.begin())
     try:
         wait_until(lambda: supervision.states().get("127.0.0.1", {}).get("state") == "lost")
@@ -126,7 +126,7 @@ def test_membership_knows_who_wanted_a_node_last_and_when(config_path: Path) -> 
 
 
 def test_a_configuration_that_is_broken_for_long_is_told_once(config_path: Path) -> None:
-    supervision = Supervision(config_path)
+    supervision = SupervisorProcess(config_path)
     supervision.await_running(supervision.begin())
     try:
         config_path.write_text("head: {head_port: 99999}\n")

@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-from typing import Any
+from typing import TYPE_CHECKING
 
-from sage_cluster.on_node.deploy_store import DeployError
-from sage_cluster.on_node.deploy_talk import Talk
+from sage_cluster.on_node.deploy.store import DeployError
+from sage_cluster.on_node.deploy.talk import Talk
 from sage_cluster.on_node.environment import find_environment
+
+if TYPE_CHECKING:
+    from sage_cluster.on_node.protocol import Facts, NodeSpec
 
 ANSWER = "sage-cluster-facts:"
 ASK = """
@@ -28,7 +31,7 @@ print({answer!r} + json.dumps({
 """.replace("{answer!r}", repr(ANSWER))
 
 
-def facts(spec: dict[str, Any], _talk: Talk) -> dict[str, Any]:
+def facts(spec: NodeSpec, _talk: Talk) -> Facts:
     """``python``, ``implementation``, ``machine``, ``libc`` and ``installed`` (names and versions) of Ray's Python.
 
     Raises DeployError, EnvironmentNotFoundError.
@@ -44,6 +47,6 @@ def facts(spec: dict[str, Any], _talk: Talk) -> dict[str, Any]:
         raise DeployError(f"cannot ask {environment.python} for its version: {error}") from error
     for line in done.stdout.decode(errors="replace").splitlines():
         if line.startswith(ANSWER):
-            answer: dict[str, Any] = json.loads(line.removeprefix(ANSWER))
+            answer: Facts = json.loads(line.removeprefix(ANSWER))
             return answer
     raise DeployError(f"{environment.python} ended with status {done.returncode}: {done.stderr.decode()[-2000:]}")

@@ -1,48 +1,99 @@
-"""The controller's end of a deployment's conversation with one node."""
+"""What a deployment does with one node, and the conversation in which it does it.
+
+Ask what the node is, send what it lacks, let it switch or go back.
+"""
 
 from __future__ import annotations
 
+import base64
 import json
 import time
 from collections import deque
+from collections.abc import Callable, Sequence
 from contextlib import suppress
-from functools import cache
-from importlib.resources import files
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeVar, cast
 
+from sage_cluster.deployment.package import Package, PackageFile
 from sage_cluster.errors import CommandTimeoutError, ConnectionLostError, NodeError, StaleConnectionError
-from sage_cluster.nodes.program import ANSWER, LOADER, READ_PROGRAM
-from sage_cluster.nodes.ray_node import RayNode
+from sage_cluster.nodes.program import ANSWER, READ_PROGRAM, program
+from sage_cluster.nodes.spec import RayNode
+from sage_cluster.on_node.deploy import main
+from sage_cluster.on_node.deploy.deploy import deploy, rollback
+from sage_cluster.on_node.deploy.facts import facts
+from sage_cluster.on_node.deploy.talk import Talk
+from sage_cluster.on_node.protocol import Deployed, DeploySpec, Facts, NodeSpec, RollbackSpec
 from sage_cluster.ssh.connection import BROKEN, SshStream
 from sage_cluster.ssh.pool import SshPool
 
-MODULES = (
-    "sessions",
-    "environment",
-    "deploy_environ",
-    "deploy_store",
-    "deploy_talk",
-    "deploy_install",
-    "deploy_facts",
-    "deploy",
-    "deploy_main",
-)
-ENTRANCE = {"deploy_main": "main"}  # what the loader looks for
+FACTS_SECONDS = 60.0
+SHOWN_FILES = 20
+REPORT_SECONDS = 1.0
 SILENCE_SECONDS = 12.0  # a node that works sends a beat every two seconds
 POLL_SECONDS = 0.5
 LAST_WORDS_SECONDS = 2.0
+Spec = TypeVar("Spec", bound=NodeSpec)
 
 
-@cache
-def program() -> str:
-    """The node-side modules as one Python program, for the node's own Python; nothing is installed there."""
-    package = files("sage_cluster.on_node")
-    sources = [
-        (f"sage_cluster.on_node.{ENTRANCE.get(name, name)}", package.joinpath(f"{name}.py").read_text("utf-8"))
-        for name in MODULES
-    ]
-    return LOADER.format(sources=sources, answer=ANSWER)
+class DeploymentNodes:
+    """Works with nodes over the pool. Every method raises SshError, or NodeError with the node's own words."""
+
+    def __init__(self, pool: SshPool) -> None:
+        self._pool = pool
+
+    def facts(self, node: RayNode) -> Facts:
+        """What Ray's Python is there."""
+        with NodeTalk(self._pool, node, facts, node.spec, FACTS_SECONDS) as talk:
+            return cast(Facts, talk.answer())
+
+    def rollback(self, node: RayNode, timeout: float) -> Deployed:
+        """Switch to the release before the current one."""
+        spec: RollbackSpec = {**node.spec, "timeout": timeout}
+        with NodeTalk(self._pool, node, rollback, spec, timeout) as talk:
+            return cast(Deployed, talk.answer())
+
+    def deploy(
+        self,
+        node: RayNode,
+        package: Package,
+        *,
+        keep: int,
+        timeout: float,
+        report: Callable[[str, str], None],
+        dry_run: bool = False,
+    ) -> dict[str, Any]:
+        """Send what the node lacks, have it installed and tried, and switch; with ``dry_run`` only ask what it lacks.
+
+        The answer is that of `sage_cluster.on_node.deploy.deploy`, with ``package``, ``files_sent``,
+        ``files_skipped``, ``bytes_sent`` (as sent, compressed and encoded; for a dry run those of the files) and the
+        first SHOWN_FILES paths that were ``sent``.
+        """
+        by_digest: dict[str, PackageFile] = {}
+        for file in package.files:
+            by_digest.setdefault(file.digest, file)
+        spec: DeploySpec = {**node.spec, "keep": keep, "dry_run": dry_run, "timeout": timeout}
+        with NodeTalk(self._pool, node, deploy, spec, timeout) as talk:
+            talk.say(**package.manifest())
+            lacking = [by_digest[digest] for digest in talk.hear("lacking")["lacking"]]
+            paths = {file.path for file in package.files if file.digest in {one.digest for one in lacking}}
+            sent: dict[str, Any] = {
+                "package": package.name,
+                "files_sent": len(paths),
+                "files_skipped": len(package.files) - len(paths),
+                "sent": sorted(paths)[:SHOWN_FILES],
+            }
+            if dry_run:
+                return {**talk.answer(), **sent, "bytes_sent": sum(file.size for file in lacking)}
+            talk.bytes_sent = 0
+            if lacking:
+                _send(talk, lacking, lambda phase: report(node.name, phase))
+            sent["bytes_sent"] = talk.bytes_sent
+            report(node.name, "installing" if lacking else "checking")
+            said = talk.hear("ready", "answer")
+            if "ready" in said:
+                talk.say(switch=True)
+                said = talk.hear("answer")
+            return {**said["answer"], **sent}
 
 
 class NodeTalk:
@@ -52,17 +103,18 @@ class NodeTalk:
     of life, or CommandTimeoutError when ``timeout`` seconds are over. Use it in a ``with`` statement.
     """
 
-    def __init__(self, pool: SshPool, node: RayNode, command: str, spec: dict[str, Any], timeout: float) -> None:
+    def __init__(
+        self, pool: SshPool, node: RayNode, command: Callable[[Spec, Talk], Any], spec: Spec, timeout: float
+    ) -> None:
         self._pool = pool
         self._node = node
         self._timeout = timeout
         self._deadline = time.monotonic() + timeout
         self._heard_at = time.monotonic()
         self._heard: deque[dict[str, Any]] = deque()
-        text = program()
-        specification = json.dumps({**node.spec, **spec, "timeout": timeout})
+        text = program(command.__module__, main.__name__)
         size = str(len(text.encode()))
-        argv = [node.spec["python"], "-I", "-S", "-u", "-c", READ_PROGRAM, size, command, specification]
+        argv = [node.spec["python"], "-I", "-S", "-u", "-c", READ_PROGRAM, size, command.__name__, json.dumps(spec)]
         self._stream = self._open(argv)
         self.bytes_sent = 0
         self._send(text)
@@ -165,3 +217,23 @@ class NodeTalk:
         except StaleConnectionError:
             self._pool.drop(self._node.target)
             return self._pool.connection(self._node.target).stream(argv)
+
+
+def _send(talk: NodeTalk, files: Sequence[PackageFile], report: Callable[[str], None]) -> None:
+    """Send the files' bytes as they are in their archives, and say now and then how far it is."""
+    whole = sum(file.source.packed for file in files)
+    sent, told_at = 0, time.monotonic()
+    report(f"sending {len(files)} files, {whole:,} bytes")
+    for number, file in enumerate(files):
+        try:
+            talk.say(blob=file.digest, deflated=file.source.deflated)
+            for chunk in file.source.chunks():
+                talk.say(data=base64.b64encode(chunk).decode())
+                sent += len(chunk)
+                if time.monotonic() > told_at + REPORT_SECONDS:
+                    told_at = time.monotonic()
+                    report(f"sent {sent * 100 // whole} %")
+            talk.say(end=True)
+        except ConnectionLostError as error:
+            error.what += f"; {number} of {len(files)} files had been sent, and those that arrived need not go again"
+            raise

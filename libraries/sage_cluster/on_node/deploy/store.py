@@ -18,10 +18,14 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
-from sage_cluster.on_node.deploy_environ import CURRENT, DEPLOY
+from sage_cluster.on_node.deploy.environ import CURRENT, DEPLOY
+from sage_cluster.on_node.errors import CannotError
 from sage_cluster.on_node.sessions import session_processes
+
+if TYPE_CHECKING:
+    from sage_cluster.on_node.protocol import Manifest
 
 MANIFEST = "manifest.json"
 POLL_SECONDS = 0.1
@@ -29,7 +33,7 @@ RESERVE_BYTES = 20_000_000
 CHUNK_BYTES = 1 << 20
 
 
-class DeployError(Exception):
+class DeployError(CannotError):
     """The deployment cannot be done on this node; the message says why. What was current still is."""
 
 
@@ -84,9 +88,9 @@ class Store:
             return ""
         return name if (self.releases / name / MANIFEST).is_file() else ""
 
-    def manifest(self, release: str) -> dict[str, Any]:
+    def manifest(self, release: str) -> Manifest:
         """What a release consists of."""
-        manifest: dict[str, Any] = json.loads((self.releases / release / MANIFEST).read_text("utf-8"))
+        manifest: Manifest = json.loads((self.releases / release / MANIFEST).read_text("utf-8"))
         return manifest
 
     def new_release(self, name: str) -> Path:

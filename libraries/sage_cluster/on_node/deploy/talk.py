@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from sage_cluster.on_node.deploy_store import DeployError
+from sage_cluster.on_node.deploy.store import DeployError
 
 SILENCE_SECONDS = 20.0
 BEAT_SECONDS = 2.0

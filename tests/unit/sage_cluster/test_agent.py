@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -14,17 +15,42 @@ from test_on_node_sessions import OTHER_SESSION, SESSION, make_session
 
 from sage_cluster.config.schema import Config, parse_workers
 from sage_cluster.errors import NodeError, RayStartError
-from sage_cluster.nodes.ray_node import ANSWER, RayNode, RayNodes, head_node, program, worker_node, worker_nodes
-from sage_cluster.on_node.main import COMMANDS, answer, run
+from sage_cluster.nodes.agent import RayNodes
+from sage_cluster.nodes.program import ANSWER, program
+from sage_cluster.nodes.spec import RayNode, head_node, worker_node, worker_nodes
+from sage_cluster.on_node import logs, ray_view
+from sage_cluster.on_node import probe as on_probe
+from sage_cluster.on_node import start as on_start
+from sage_cluster.on_node import stop as on_stop
+from sage_cluster.on_node.head import start_head
+from sage_cluster.on_node.main import answer, run
+from sage_cluster.on_node.watch import watch
 from sage_cluster.ssh.connection import CommandResult, Target
 from sage_cluster.ssh.pool import SshPool
 
-NODE = RayNode(
-    "worker-1",
-    "worker",
-    Target("worker-1"),
-    {"answer_timeout": 15.0, "python": sys.executable, "temp_dir": "/none", "head_port": 1},
-)
+COMMANDS = [
+    on_start.start,
+    start_head,
+    on_stop.stop,
+    on_stop.kill_raylet,
+    on_probe.probe,
+    ray_view.ray_view,
+    ray_view.dashboard,
+    ray_view.drain,
+    ray_view.await_raylet_end,
+    logs.read_log,
+    watch,
+]
+
+
+def node_at(temp_dir: Path | str) -> RayNode:
+    """A worker of that name, whose Python is this one."""
+    config = Config.model_validate({"head": {"host": "head", "head_port": 1}, "worker": {"temp_dir": str(temp_dir)}})
+    node = worker_node(config, parse_workers("worker-1:22")[0])
+    return replace(node, spec={**node.spec, "python": sys.executable})
+
+
+NODE = node_at("/none")
 
 
 class LocalPool:
@@ -66,11 +92,11 @@ def answering(value: dict[str, Any]) -> LocalPool:
     return LocalPool(f"motd of the node\n{ANSWER}{json.dumps(value)}\nbye\n")
 
 
-def run_program(command: str, spec: dict[str, Any]) -> subprocess.CompletedProcess[str]:
+def run_program(command: Callable[..., Any], spec: dict[str, Any]) -> subprocess.CompletedProcess[str]:
     """As on a node: no site packages, no environment, nothing of this project importable."""
     return subprocess.run(
-        [sys.executable, "-I", "-S", "-", command, json.dumps(spec)],
-        input=program(),
+        [sys.executable, "-I", "-S", "-", command.__name__, json.dumps(spec)],
+        input=program(command.__module__),
         capture_output=True,
         text=True,
         timeout=30,
@@ -83,9 +109,9 @@ def run_program(command: str, spec: dict[str, Any]) -> subprocess.CompletedProce
 def test_the_program_gives_the_same_answer_as_the_function(tmp_path: Path) -> None:
     make_session(tmp_path / "ray", SESSION, "läuft 'so' {weiter}\n")
     spec = {"temp_dir": f"{tmp_path}/ray", "log_dir": f"{tmp_path}/saved", "log": "raylet.out", "lines": 5}
-    done = run_program("read_log", spec)
+    done = run_program(logs.read_log, spec)
     assert done.stderr == ""
-    assert json.loads(done.stdout.removeprefix(ANSWER)) == answer("read_log", spec)
+    assert json.loads(done.stdout.removeprefix(ANSWER)) == answer(logs.read_log, spec)
     assert done.stdout.count("\n") == 1
 
 
@@ -99,34 +125,41 @@ def test_the_program_knows_every_command(tmp_path: Path) -> None:
 
 def test_the_program_stops_and_probes_like_the_functions(tmp_path: Path) -> None:
     make_session(tmp_path, SESSION)
-    spec = {"temp_dir": str(tmp_path), "grace": 1, "keep_logs": 1, "log_dir": ""}
-    assert json.loads(run_program("stop", spec).stdout.removeprefix(ANSWER))["sessions_removed"] == [SESSION]
+    spec = {"temp_dir": str(tmp_path), "grace": 1, "keep_logs": 1, "log_dir": "", "versions": False}
+    assert json.loads(run_program(on_stop.stop, spec).stdout.removeprefix(ANSWER))["sessions_removed"] == [SESSION]
     make_session(tmp_path, OTHER_SESSION)
-    probed = json.loads(run_program("probe", spec).stdout.removeprefix(ANSWER))
+    probed = json.loads(run_program(on_probe.probe, spec).stdout.removeprefix(ANSWER))
     assert probed["sessions"] == [OTHER_SESSION]
-    assert set(probed) == set(answer("probe", spec))
+    assert set(probed) == set(answer(on_probe.probe, spec))
 
 
 @pytest.mark.parametrize(
     ("command", "spec", "kind", "words"),
     [
-        ("read_log", {"log": "x", "lines": 1}, "LogNotFoundError", "no session"),
+        (logs.read_log, {"log": "x", "lines": 1}, "LogNotFoundError", "no session"),
         (
-            "start",
+            on_start.start,
             {"role": "head", "ray_command": "/none/ray", "python_path": "", "conda_env": ""},
             "EnvironmentNotFoundError",
             "/none/ray",
         ),
         (
-            "drain",
-            {"timeout": 1, "ray_command": "", "python_path": "/none/python", "conda_env": "", "gcs_address": "x"},
+            ray_view.drain,
+            {
+                "timeout": 1,
+                "ray_command": "",
+                "python_path": "/none/python",
+                "conda_env": "",
+                "address": "x",
+                "head_port": 1,
+            },
             "EnvironmentNotFoundError",
             "/none/python",
         ),
     ],
 )
 def test_a_foreseen_problem_is_an_answer(
-    tmp_path: Path, command: str, spec: dict[str, Any], kind: str, words: str
+    tmp_path: Path, command: Callable[..., Any], spec: dict[str, Any], kind: str, words: str
 ) -> None:
     given = {"temp_dir": str(tmp_path), "log_dir": str(tmp_path), "node_id": "a", **spec}
     told = json.loads(run(command, json.dumps(given)))
@@ -136,9 +169,7 @@ def test_a_foreseen_problem_is_an_answer(
 
 def test_a_real_answer_comes_through(tmp_path: Path) -> None:
     pool = LocalPool()
-    node = RayNode(
-        "w", "worker", Target("w"), {"answer_timeout": 15.0, "python": sys.executable, "temp_dir": str(tmp_path)}
-    )
+    node = node_at(tmp_path)
     assert nodes_over(pool).probe(node)["health"] == "none"
     assert nodes_over(pool).kill_raylet(node) is None
     assert nodes_over(pool).await_raylet_end(node, 1.0) is True
@@ -169,8 +200,8 @@ def test_without_an_answer_the_status_and_the_error_output_are_told() -> None:
 
 
 def test_a_crash_of_the_program_is_told_with_its_traceback() -> None:
-    with pytest.raises(NodeError, match="KeyError: 'log_dir'"):
-        nodes_over(LocalPool()).read_log(NODE, "raylet.out", 3)
+    with pytest.raises(NodeError, match="TypeError: "):
+        nodes_over(LocalPool()).read_log(replace(NODE, spec={**NODE.spec, "temp_dir": cast(str, 3)}), "raylet.out", 3)
 
 
 def test_a_process_that_survives_a_stop_is_an_error() -> None:
@@ -193,7 +224,7 @@ def test_ray_is_asked_at_the_heads_gcs() -> None:
     pool = answering({"nodes": [{"node_id": "a"}]})
     assert nodes_over(pool).ray_view(NODE, address="10.0.0.1", await_alive=("a",), timeout=3) == [{"node_id": "a"}]
     told = json.loads(pool.asked[0]["argv"][-1])
-    assert (told["gcs_address"], told["await_alive"], told["timeout"]) == ("10.0.0.1:1", ["a"], 3)
+    assert (told["address"], told["head_port"], told["await_alive"], told["timeout"]) == ("10.0.0.1", 1, ["a"], 3)
 
 
 CONFIG: dict[str, Any] = {

@@ -7,11 +7,14 @@ import os
 import shutil
 import subprocess
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import TYPE_CHECKING
 
-from sage_cluster.on_node.deploy_environ import DEPLOY
-from sage_cluster.on_node.deploy_store import MANIFEST, DeployError, Store
+from sage_cluster.on_node.deploy.environ import DEPLOY
+from sage_cluster.on_node.deploy.store import MANIFEST, DeployError, Store
 from sage_cluster.on_node.environment import RayEnvironment
+
+if TYPE_CHECKING:
+    from sage_cluster.on_node.protocol import Manifest
 
 CONFIG = "config.yaml"
 TRIED = "sage-cluster-tried:"
@@ -53,7 +56,7 @@ sys.exit(target())
 """
 
 
-def lay_out(store: Store, directory: Path, manifest: dict[str, Any], environment: RayEnvironment) -> None:
+def lay_out(store: Store, directory: Path, manifest: Manifest, environment: RayEnvironment) -> None:
     """Make the files of a release: links to the blobs, and the commands of the project."""
     for path, digest, _, executable in manifest["files"]:
         target = directory / inside(path)
@@ -74,7 +77,7 @@ def lay_out(store: Store, directory: Path, manifest: dict[str, Any], environment
         script.chmod(0o755)
 
 
-def is_intact(store: Store, release: str, manifest: dict[str, Any]) -> bool:
+def is_intact(store: Store, release: str, manifest: Manifest) -> bool:
     """Whether a release is what the manifest says, file by file; the blobs were checked before."""
     if store.manifest(release) != manifest:
         return False
@@ -85,7 +88,7 @@ def is_intact(store: Store, release: str, manifest: dict[str, Any]) -> bool:
     return True
 
 
-def try_out(directory: Path, manifest: dict[str, Any], environment: RayEnvironment, timeout: float) -> None:
+def try_out(directory: Path, manifest: Manifest, environment: RayEnvironment, timeout: float) -> None:
     """Import the project and load its entry points, as Ray's workers would. Raises DeployError with what failed."""
     site = str(directory / "site")
     what = json.dumps([site, manifest["imports"], manifest["entry_points"]])
@@ -114,7 +117,7 @@ def try_out(directory: Path, manifest: dict[str, Any], environment: RayEnvironme
         raise DeployError(f"{manifest['name']} does not work on this node: {'; '.join(problems)}")
 
 
-def finish(directory: Path, manifest: dict[str, Any]) -> None:
+def finish(directory: Path, manifest: Manifest) -> None:
     """Mark a release as whole."""
     half = directory / f".{MANIFEST}"
     half.write_text(json.dumps(manifest))

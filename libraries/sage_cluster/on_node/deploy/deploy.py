@@ -7,18 +7,21 @@ import errno
 import hashlib
 import time
 import zlib
-from typing import Any
+from typing import TYPE_CHECKING, cast
 
-from sage_cluster.on_node import deploy_install
-from sage_cluster.on_node.deploy_store import DeployError, Store
-from sage_cluster.on_node.deploy_talk import Talk
+from sage_cluster.on_node.deploy import install
+from sage_cluster.on_node.deploy.store import DeployError, Store
+from sage_cluster.on_node.deploy.talk import Talk
 from sage_cluster.on_node.environment import find_environment
+
+if TYPE_CHECKING:
+    from sage_cluster.on_node.protocol import Deployed, DeploySpec, Manifest, NodeSpec, OptionalDeployed, RollbackSpec
 
 LOCK_SECONDS = 30.0
 RAW_DEFLATE = -15
 
 
-def deploy(spec: dict[str, Any], talk: Talk) -> dict[str, Any]:
+def deploy(spec: DeploySpec, talk: Talk) -> Deployed:
     """Take part in a deployment. The conversation: manifest in, what lacks out, blobs in, ready out, switch in.
 
     With ``dry_run`` it ends with what lacks. Answers ``release`` and ``previous`` (directories of releases),
@@ -27,7 +30,7 @@ def deploy(spec: dict[str, Any], talk: Talk) -> dict[str, Any]:
     Raises DeployError, EnvironmentNotFoundError; then the current release is the one it was.
     """
     store = Store(spec["sage_home"])
-    manifest = talk.hear()
+    manifest = cast("Manifest", talk.hear())
     if spec["dry_run"]:
         talk.say(lacking=store.lacking([digest for _, digest, *_ in manifest["files"]]))
         return {"release": store.current(), "previous": store.current()}
@@ -35,7 +38,7 @@ def deploy(spec: dict[str, Any], talk: Talk) -> dict[str, Any]:
         return _deploy(spec, store, talk, manifest)
 
 
-def rollback(spec: dict[str, Any], _talk: Talk) -> dict[str, Any]:
+def rollback(spec: RollbackSpec, _talk: Talk) -> Deployed:
     """Switch to the release before the current one, once it has been tried. Answers as `deploy`. Raises DeployError."""
     store = Store(spec["sage_home"])
     environment = find_environment(spec["ray_command"], spec["python_path"], spec["conda_env"])
@@ -45,20 +48,18 @@ def rollback(spec: dict[str, Any], _talk: Talk) -> dict[str, Any]:
         if not older:
             known = ", ".join(store.complete()) or "none"
             raise DeployError(f"there is no release before {current or 'the first'}; releases here: {known}")
-        deploy_install.try_out(
-            store.releases / older[-1], store.manifest(older[-1]), environment, float(spec["timeout"])
-        )
+        install.try_out(store.releases / older[-1], store.manifest(older[-1]), environment, spec["timeout"])
         store.switch(older[-1])
         return {"release": older[-1], "previous": current, **_afterwards(spec, store, older[-1])}
 
 
-def _deploy(spec: dict[str, Any], store: Store, talk: Talk, manifest: dict[str, Any]) -> dict[str, Any]:
+def _deploy(spec: DeploySpec, store: Store, talk: Talk, manifest: Manifest) -> Deployed:
     began = time.monotonic()
     environment = find_environment(spec["ray_command"], spec["python_path"], spec["conda_env"])
     store.remove_partial()
     previous = store.current()
     lacking = store.lacking([digest for _, digest, *_ in manifest["files"]])
-    if not lacking and previous and deploy_install.is_intact(store, previous, manifest):
+    if not lacking and previous and install.is_intact(store, previous, manifest):
         talk.say(lacking=[])
         return {"release": previous, "previous": previous, "unchanged": True, **_afterwards(spec, store, previous)}
     sizes = {digest: (size, executable) for _, digest, size, executable in manifest["files"]}
@@ -70,15 +71,15 @@ def _deploy(spec: dict[str, Any], store: Store, talk: Talk, manifest: dict[str, 
         for digest in lacking:
             _receive(store, talk, digest)
         received = time.monotonic()
-        deploy_install.lay_out(store, directory, manifest, environment)
-        deploy_install.try_out(directory, manifest, environment, float(spec["timeout"]))
-        deploy_install.finish(directory, manifest)
+        install.lay_out(store, directory, manifest, environment)
+        install.try_out(directory, manifest, environment, spec["timeout"])
+        install.finish(directory, manifest)
         tried = time.monotonic()
         talk.say(ready=True)
         talk.hear()
         store.switch(directory.name)
     except OSError as error:
-        deploy_install.remove(directory)
+        install.remove(directory)
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):
             raise
         store.drop_unused_blobs()
@@ -86,22 +87,22 @@ def _deploy(spec: dict[str, Any], store: Store, talk: Talk, manifest: dict[str, 
             f"the disk of {store.root} became full; what had arrived was removed; make room, then deploy again"
         ) from error
     except BaseException:
-        deploy_install.remove(directory)
+        install.remove(directory)
         raise
     return {
         "release": directory.name,
         "previous": previous,
         "unchanged": False,
-        "removed": store.prune(int(spec["keep"])),
+        "removed": store.prune(spec["keep"]),
         "seconds": {"receive": round(received - began, 3), "install and try": round(tried - received, 3)},
         **_afterwards(spec, store, directory.name),
     }
 
 
-def _afterwards(spec: dict[str, Any], store: Store, release: str) -> dict[str, Any]:
+def _afterwards(spec: NodeSpec, store: Store, release: str) -> OptionalDeployed:
     return {
         "restart_needed": store.is_outdated(release, spec["temp_dir"]),
-        "configuration": deploy_install.link_configuration(store),
+        "configuration": install.link_configuration(store),
     }
 
 
