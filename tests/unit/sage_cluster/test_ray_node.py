@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
-from test_on_node_sessions import OTHER_SESSION, SESSION, make_session
 
 from sage_cluster.config.schema import Config, parse_workers
 from sage_cluster.errors import NodeError, RayStartError
@@ -18,6 +17,7 @@ from sage_cluster.nodes.ray_node import ANSWER, RayNode, RayNodes, head_node, pr
 from sage_cluster.on_node.main import COMMANDS, answer, run
 from sage_cluster.ssh.connection import CommandResult, Target
 from sage_cluster.ssh.pool import SshPool
+from tests.support.sessions import OTHER_SESSION, SESSION, make_session
 
 NODE = RayNode(
     "worker-1",
