@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+pytest.register_assert_rewrite("tests.support")
 # Tests send it to themselves; begun in the background, by a script or cron, pytest would ignore it.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
+from tests.support.robot_runs import ROOT, dry_run, run_module
+
 Guide = Callable[[str], str]
 
 
@@ -24,17 +22,6 @@ def project(tmp_path: Path) -> Path:
     shutil.copy(ROOT / "pyproject.toml", tmp_path)
     shutil.copytree(ROOT / "provision/controller", tmp_path / "provision/controller")
     return tmp_path
-
-
-def run(project: Path, *argv: str) -> subprocess.CompletedProcess[str]:
-    environ = {name: value for name, value in os.environ.items() if not name.startswith(("ROBOT_", "SAGE_LAB"))}
-    return subprocess.run(
-        [sys.executable, "-m", *argv], cwd=project, env=environ, capture_output=True, text=True, timeout=60, check=False
-    )
-
-
-def dry_run(project: Path, suite: str) -> subprocess.CompletedProcess[str]:
-    return run(project, "robot", "--dryrun", "--outputdir", str(project / "out"), "--consolecolors", "off", suite)
 
 
 def add_row(suite: Path, table: str, row: str) -> int:
@@ -50,22 +37,22 @@ def add_row(suite: Path, table: str, row: str) -> int:
 def test_the_row(guide: Guide, project: Path) -> None:
     suite = project / "robot/failure.robot"
     add_row(suite, "Processes", guide("row of Processes in robot/failure.robot"))
-    done = dry_run(project, "robot/failure.robot")
+    done = dry_run("robot/failure.robot", cwd=project)
     assert done.returncode == 0, done.stdout
-    assert run(project, "robocop", "check", "--no-cache", "robot").returncode == 0
+    assert run_module("robocop", "check", "--no-cache", "robot", cwd=project).returncode == 0
 
 
 def test_the_wrong_row_is_answered_as_the_guide_says(guide: Guide, project: Path) -> None:
     row = guide("wrong row of Processes in robot/failure.robot")
     line = add_row(project / "robot/failure.robot", "Processes", row)
-    said = dry_run(project, "robot/failure.robot").stdout
+    said = dry_run("robot/failure.robot", cwd=project).stdout
     assert f"robot/failure.robot:{line}: {guide('answer to the wrong row').strip()}" in said
 
 
 def test_the_test(guide: Guide, project: Path) -> None:
     suite = project / "robot/recovery.robot"
     suite.write_text(f"{suite.read_text(encoding='utf-8')}\n{guide('test in robot/recovery.robot')}", encoding="utf-8")
-    assert dry_run(project, "robot/recovery.robot").returncode == 0
+    assert dry_run("robot/recovery.robot", cwd=project).returncode == 0
     assert not style(project, "robot/recovery.robot")
 
 
@@ -77,7 +64,7 @@ def test_the_suite_and_its_own_word(guide: Guide, project: Path) -> None:
     suite.write_text(
         text.replace("    Given Everything Should Run", "    Given Worker Is Away For A While    worker-1")
     )
-    done = dry_run(project, "robot/morning.robot")
+    done = dry_run("robot/morning.robot", cwd=project)
     assert done.returncode == 0, done.stdout
     assert not style(project, "robot/morning.robot")
 
@@ -85,7 +72,7 @@ def test_the_suite_and_its_own_word(guide: Guide, project: Path) -> None:
 def test_the_chinese_suite(guide: Guide, project: Path) -> None:
     suite = project / "robot/zh-CN/morning.robot"
     suite.write_text(guide("suite robot/zh-CN/morning.robot"), encoding="utf-8")
-    done = dry_run(project, "robot/zh-CN/morning.robot")
+    done = dry_run("robot/zh-CN/morning.robot", cwd=project)
     assert done.returncode == 0, done.stdout
     assert not style(project, "robot/zh-CN/morning.robot")
 
@@ -98,6 +85,6 @@ def test_the_guide_names_every_rule_of_ours() -> None:
 
 def style(project: Path, suite: str) -> str:
     """What robocop says of a suite: its issues, and the lines that it would write in another way."""
-    issues = run(project, "robocop", "check", "--no-cache", suite)
-    form = run(project, "robocop", "format", "--check", "--diff", "--no-cache", suite)
+    issues = run_module("robocop", "check", "--no-cache", suite, cwd=project)
+    form = run_module("robocop", "format", "--check", "--diff", "--no-cache", suite, cwd=project)
     return (issues.stdout if issues.returncode else "") + (form.stdout if form.returncode else "")

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+
+from tests.support.robot_runs import run_module
 
 ROOT = Path(__file__).parents[2]
 SETTINGS = "*** Settings ***\nDocumentation    A suite.\n\nLibrary          SageLibrary\n\n\n*** Test Cases ***\n"
@@ -33,6 +34,12 @@ RIGHT = [
 ]
 
 
+def check(*words: str) -> subprocess.CompletedProcess[str]:
+    """What robocop says with the configuration of this project."""
+    configuration = str(ROOT / "pyproject.toml")
+    return run_module("robocop", "check", "--no-cache", "--config", configuration, *words, cwd=ROOT)
+
+
 @pytest.fixture(scope="module")
 def said(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """What robocop says of each body of a test."""
@@ -40,9 +47,7 @@ def said(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     bodies = [*WRONG.values(), *RIGHT]
     for number, body in enumerate(bodies):
         (directory / f"suite_{number}.robot").write_text(f"{SETTINGS}A Test\n{body}\n")
-    argv = [sys.executable, "-m", "robocop", "check", "--no-cache", "--config", str(ROOT / "pyproject.toml")]
-    argv += ["--issue-format", "{source_abs}: {rule_id} {desc}", str(directory)]
-    done = subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    done = check("--issue-format", "{source_abs}: {rule_id} {desc}", str(directory))
     assert done.returncode in {0, 1}, done.stdout + done.stderr
     lines = done.stdout.splitlines()
     return {
@@ -65,6 +70,5 @@ def test_a_teardown_of_the_suite_counts(tmp_path: Path) -> None:
     suite = tmp_path / "suite.robot"
     settings = SETTINGS.replace("\n\n\n***", "\n\nTest Teardown    Heal Every Fault\n\n\n***")
     suite.write_text(f"{settings}A Test\n    Inject Fault    frozen    head\n    Stop Workers\n")
-    argv = [sys.executable, "-m", "robocop", "check", "--no-cache", "--config", str(ROOT / "pyproject.toml")]
-    done = subprocess.run([*argv, str(suite)], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    done = check(str(suite))
     assert "LAB04" not in done.stdout

@@ -10,10 +10,9 @@ import yaml
 
 from sage_cluster import ClusterManager, ConfigManager, DeploymentManager
 from sage_lab import Lab
+from tests.support.wheels import make_wheel
 
 pytestmark = pytest.mark.lab
-sys.path.insert(0, str(Path(__file__).parents[2] / "unit/sage_cluster"))
-from test_deployment_wheel import make_wheel  # noqa: E402 - wheels are made in one place
 
 DEPLOY = "/home/sage/.sage/deploy"
 NODES = ("head", "worker-1", "worker-2")

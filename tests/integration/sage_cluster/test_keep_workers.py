@@ -6,10 +6,11 @@ import time
 from collections.abc import Iterator
 
 import pytest
-from test_supervisor import states, wait_for
 
 from sage_cluster import ClusterManager, ConfigManager, NodeStatus
 from sage_lab import Lab
+from tests.support.supervisor import states
+from tests.support.waiting import wait_for
 
 pytestmark = pytest.mark.lab
 

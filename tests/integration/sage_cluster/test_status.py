@@ -7,14 +7,14 @@ import signal
 import subprocess
 import sys
 import textwrap
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 
 from sage_cluster import ClusterManager, NodeState
 from sage_cluster.errors import ClusterBusyError
 from sage_lab import Lab
+from tests.support.waiting import wait_for
 
 pytestmark = pytest.mark.lab
 
@@ -29,13 +29,6 @@ def signal_raylet(lab: Lab, cluster_manager: ClusterManager, node: str, name: st
     processes = cluster_manager.status_cluster().node(node).processes
     pid = next(p["pid"] for p in processes if p["role"] == "raylet")
     assert lab.run(node, ["kill", f"-{name}", str(pid)]).returncode == 0
-
-
-def wait_for(what: Callable[[], object], wanted: object, seconds: float) -> None:
-    deadline = time.monotonic() + seconds
-    while (seen := what()) != wanted:
-        assert time.monotonic() < deadline, f"was {seen!r}, should be {wanted!r} within {seconds} s"
-        time.sleep(0.2)
 
 
 def state(cluster_manager: ClusterManager, node: str) -> NodeState:

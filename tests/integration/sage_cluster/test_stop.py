@@ -7,13 +7,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pytest
-from test_supervisor import wait_for
 
 from sage_cluster import ClusterManager, NodeState
 from sage_cluster.nodes.program import program
 from sage_cluster.nodes.spec import head_node
 from sage_cluster.ssh.pool import SshPool
 from sage_lab import Lab
+from tests.support.waiting import wait_for
 
 pytestmark = pytest.mark.lab
 

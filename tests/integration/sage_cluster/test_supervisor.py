@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Iterator
 
 import pytest
 
 from sage_cluster import ClusterManager, ConfigManager, SageError
 from sage_lab import Lab
+from tests.support.supervisor import events, kinds, signal, states, wait_until_all_run
+from tests.support.waiting import wait_for
 
 pytestmark = pytest.mark.lab
 
@@ -35,42 +36,11 @@ def all_is_well(supervised: ClusterManager) -> None:
     wait_for(lambda: states(supervised), {"head": "running", "worker-1": "running", "worker-2": "running"}, 20)
 
 
-def states(manager: ClusterManager) -> dict[str, str]:
-    return {name: said["state"] for name, said in manager.supervision.states().items()}
-
-
-def wait_for(what: Callable[[], object], wanted: object, seconds: float) -> None:
-    deadline = time.monotonic() + seconds
-    while (seen := what()) != wanted:
-        assert time.monotonic() < deadline, f"was {seen!r}, should be {wanted!r} within {seconds} s"
-        time.sleep(0.05)
-
-
-def wait_until_all_run(manager: ClusterManager, seconds: float) -> None:
-    wait_for(lambda: set(states(manager).values()), {"running"}, seconds)
-    assert manager.status_cluster().healthy
-
-
-def events(manager: ClusterManager, since: float, node: str) -> list[dict[str, Any]]:
-    return [e for e in manager.operations.journal.last(500) if e["monotonic"] >= since and e.get("node") == node]
-
-
-def kinds(found: list[dict[str, Any]]) -> list[str]:
-    return [event["state"] if event["event"] == "observed" else event["event"] for event in found]
-
-
 def dashboards_session(manager: ClusterManager) -> str:
     try:
         return str(manager.head.dashboard()["session"])
     except SageError as error:
         return str(error)
-
-
-def signal(lab: Lab, manager: ClusterManager, node: str, role: str, name: str) -> float:
-    pid = next(p["pid"] for p in manager.status_cluster().node(node).processes if p["role"] == role)
-    since = time.monotonic()
-    assert lab.run(node, ["kill", f"-{name}", str(pid)]).returncode == 0
-    return since
 
 
 def test_a_killed_raylet_is_noticed_at_once_and_started_again(lab: Lab, supervised: ClusterManager) -> None:

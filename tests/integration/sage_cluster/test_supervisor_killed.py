@@ -10,10 +10,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from test_supervisor import states, wait_for
 
 from sage_cluster import ClusterManager, ConfigManager
 from sage_lab import Lab
+from tests.support.supervisor import states
+from tests.support.waiting import wait_for
 
 pytestmark = pytest.mark.lab
 

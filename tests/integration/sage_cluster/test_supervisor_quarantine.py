@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from test_supervisor import events, kinds, signal, states, wait_for, wait_until_all_run
 
 from sage_cluster import ClusterManager, ConfigManager
 from sage_lab import Lab
 from sage_lab.faults import FaultKind, inject
+from tests.support.supervisor import events, kinds, signal, states, wait_until_all_run
+from tests.support.waiting import wait_for
 
 pytestmark = pytest.mark.lab
 

@@ -3,8 +3,6 @@
 import os
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -13,6 +11,7 @@ from sage_lab import Lab, NodeStateError, Topology, sweep
 from sage_lab.faults import FaultKind, active, compare, events, heal_all, inject, snapshot
 from sage_lab.ledger import Ledger
 from sage_lab.topology import GIB, MIB
+from tests.support.waiting import wait_for
 
 pytestmark = pytest.mark.lab
 
@@ -25,15 +24,6 @@ inject(Lab.attach(sys.argv[1]), sys.argv[2], sys.argv[3], lease=3.0)
 print("injected", flush=True)
 time.sleep(60)
 """
-
-
-def until(condition: Callable[[], bool], deadline: float = 15.0) -> bool:
-    end = time.monotonic() + deadline
-    while not condition():
-        if time.monotonic() >= end:
-            return False
-        time.sleep(0.05)
-    return True
 
 
 def inject_and_be_killed(lab: Lab, kind: FaultKind) -> None:
@@ -56,7 +46,7 @@ def test_a_lease_on_the_node_heals_after_the_injector_was_killed(lab: Lab) -> No
     inject_and_be_killed(lab, FaultKind.ISOLATED)
     tables = ["nft", "list", "tables"]
     assert "sage_fault" in lab.run(NODE, tables).stdout
-    assert until(lambda: "sage_fault" not in lab.run(NODE, tables).stdout), "the lease did not heal"
+    wait_for(lambda: "sage_fault" in lab.run(NODE, tables).stdout, False, 15)
     assert [fault.kind for fault in heal_all(lab)] == [FaultKind.ISOLATED]
     assert compare(before, snapshot(lab)) == []
 
@@ -65,7 +55,7 @@ def test_a_lease_of_the_lab_heals_after_the_injector_was_killed(lab: Lab) -> Non
     inject_and_be_killed(lab, FaultKind.FROZEN)
     with pytest.raises(NodeStateError):
         lab.run(NODE, ["true"])
-    assert until(lambda: not active(lab)), "the lease did not heal"
+    wait_for(lambda: active(lab), [], 15)
     assert lab.run(NODE, ["true"]).returncode == 0
     assert events.read(lab.directory)[-1]["event"] == "healed"
 
@@ -83,7 +73,7 @@ def test_a_sweep_ends_faults_of_both_kinds(tmp_path: Path, monkeypatch: pytest.M
     finally:
         removed = sweep(name)
     assert sum(line.startswith("fault ") for line in removed) == 2
-    assert until(lambda: not Path(f"/proc/{watchers[0][0]}").exists())
+    wait_for(Path(f"/proc/{watchers[0][0]}").exists, False, 15)
     assert not (tmp_path / "home").exists()
 
 

@@ -5,8 +5,6 @@ import os
 import pwd
 import socket
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -15,6 +13,7 @@ from sage_lab import CommandTimeoutError, Completed, Lab, LabError, NodeStateErr
 from sage_lab.machine import commands, namespaces
 from sage_lab.machine.environment import shared_directories
 from sage_lab.topology import MIB
+from tests.support.waiting import wait_for
 
 pytestmark = pytest.mark.lab
 
@@ -30,15 +29,6 @@ def reaches(lab: Lab, source: str, target: str) -> bool:
     """Whether a node gets an SSH greeting from a name."""
     line = f"timeout 2 bash -c 'read -r line </dev/tcp/{target}/22 && echo $line'"
     return shell(lab, source, line).stdout.startswith("SSH-")
-
-
-def soon(condition: Callable[[], bool], deadline: float = 10.0) -> bool:
-    """Whether the condition comes true within ``deadline`` seconds."""
-    until = time.monotonic() + deadline
-    while not condition():
-        if time.monotonic() >= until:
-            return False
-    return True
 
 
 def connect(lab: Lab, address: str) -> None:
@@ -197,7 +187,7 @@ def test_unplug_cuts_the_cluster_link_only_and_lasts_over_a_power_cycle(lab: Lab
         assert not reaches(lab, "head", "worker-2")
     finally:
         lab.plug("worker-2")
-    assert soon(lambda: reaches(lab, "head", "worker-2"))
+    wait_for(lambda: reaches(lab, "head", "worker-2"))
 
 
 def test_freeze_stops_a_node_and_thaw_lets_it_go_on(lab: Lab) -> None:

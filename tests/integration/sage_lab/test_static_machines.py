@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import static_machines
 
 from sage_lab import Lab, Topology
 from sage_lab.faults.residue import compare, snapshot
+from tests.support import static_machines
 
 pytestmark = pytest.mark.lab
 

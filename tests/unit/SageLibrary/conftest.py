@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
+from tests.support.robot_runs import run_module
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 """Runs sage-test with these arguments and variables of the environment in the test's own directory."""
@@ -17,17 +17,8 @@ Run = Callable[..., subprocess.CompletedProcess[str]]
 @pytest.fixture
 def sage_test(tmp_path: Path) -> Run:
     def run(*arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
-        others = {"ROBOT_OPTIONS", "RERUN", "PROCESSES", "KEEP_LAB"}
-        clean = {name: value for name, value in os.environ.items() if name not in others}
-        return subprocess.run(
-            [sys.executable, "-m", "SageLibrary.running.cli", *arguments],
-            cwd=tmp_path,
-            env={**clean, "SAGE_LAB_HOME": str(tmp_path / "labs"), "SAGE_LAB": "t-running", **environ},
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
+        variables = {"SAGE_LAB_HOME": str(tmp_path / "labs"), "SAGE_LAB": "t-running", **environ}
+        return run_module("SageLibrary.running.cli", *arguments, cwd=tmp_path, **variables)
 
     return run
 

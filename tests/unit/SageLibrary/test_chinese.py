@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from collections.abc import Iterable
 from enum import Enum
 from pathlib import Path
@@ -22,6 +19,7 @@ from SageLibrary.arguments.vocabulary import word_of
 from SageLibrary.chinese import Chinese
 from SageLibrary.chinese.words import words, words_of_resource
 from SageLibrary.keywords.connection import SshProblem
+from tests.support.robot_runs import run_module
 
 ROOT = Path(__file__).parents[3]
 RESOURCE = ROOT / "resources/zh-CN/cluster.resource"
@@ -83,10 +81,8 @@ def robot(directory: Path, lines: list[str], *options: str) -> str:
     suite = directory / "lines.robot"
     head = ["Language: zh-CN", "*** 设置 ***", f"资源文件    {RESOURCE}", "*** 用例 ***"]
     suite.write_text("\n".join([*head, *(f"用例 {n}\n    假定 {line}" for n, line in enumerate(lines))]) + "\n")
-    environ = {name: value for name, value in os.environ.items() if not name.startswith(("ROBOT_", "SAGE_LAB"))}
-    argv = [sys.executable, "-m", "robot", "--outputdir", str(directory), "--consolecolors", "off", *options]
-    argv += ["--log", "none", "--report", "none", suite.name]
-    done = subprocess.run(argv, cwd=directory, env=environ, capture_output=True, text=True, timeout=60, check=False)
+    words = ["--outputdir", str(directory), "--consolecolors", "off", "--log", "none", "--report", "none", *options]
+    done = run_module("robot", *words, suite.name, cwd=directory)
     return done.stdout + done.stderr
 
 

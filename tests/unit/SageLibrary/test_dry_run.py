@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[3]
+from tests.support.robot_runs import ROOT, dry_run
+
 HEAD = [
     "*** Settings ***",
     f"Resource    {ROOT}/resources/cluster.resource",
@@ -39,32 +37,8 @@ RIGHT = [
 ]
 
 
-def dry_run(suite: Path, directory: Path) -> str:
-    environ = {name: value for name, value in os.environ.items() if not name.startswith(("ROBOT_", "SAGE_LAB"))}
-    argv = [
-        sys.executable,
-        "-m",
-        "robot",
-        "--dryrun",
-        "--output",
-        "none",
-        "--log",
-        "none",
-        "--report",
-        "none",
-        "--consolecolors",
-        "off",
-    ]
-    done = subprocess.run(
-        [*argv, "--outputdir", str(directory), suite.name],
-        cwd=suite.parent,
-        env={**environ, "SAGE_LAB_HOME": str(directory / "labs")},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert not (directory / "labs").exists()
+def said_of(suite: Path) -> str:
+    done = dry_run(suite.name, "--output", "none", "--log", "none", "--report", "none", cwd=suite.parent)
     return done.stdout + done.stderr
 
 
@@ -74,7 +48,7 @@ def said(tmp_path_factory: pytest.TempPathFactory) -> str:
     suite = directory / "lines.robot"
     lines = [*MISTAKES, *RIGHT]
     suite.write_text("\n".join([*HEAD, *(f"Line {n}\n    {line}" for n, line in enumerate(lines))]) + "\n")
-    return dry_run(suite, directory)
+    return said_of(suite)
 
 
 @pytest.mark.parametrize("line", MISTAKES)
@@ -92,7 +66,7 @@ def test_every_bad_row_of_a_table_is_named(tmp_path: Path) -> None:
     suite = tmp_path / "table.robot"
     rows = ["    [Template]    Inject Fault", "    # FAULT    TARGET", "    frozn    head", "    frozen    hed"]
     suite.write_text("\n".join([*HEAD, "Table", *rows]) + "\n")
-    found = dry_run(suite, tmp_path)
+    found = said_of(suite)
     assert "table.robot:7: kind: 'frozn' is no fault; did you mean 'frozen'?" in found
     assert "table.robot:8: target: 'hed' is no target; did you mean 'head'?" in found
 
@@ -102,11 +76,11 @@ def test_a_mistake_in_the_setup_of_a_suite_has_its_place(tmp_path: Path) -> None
     suite.write_text(
         "\n".join([*HEAD[:2], "Suite Setup    Bring The Lap Up", HEAD[2], "Test", "    Stop The Head"]) + "\n"
     )
-    assert "setup.robot:3: No keyword with name 'Bring The Lap Up' found." in dry_run(suite, tmp_path)
+    assert "setup.robot:3: No keyword with name 'Bring The Lap Up' found." in said_of(suite)
 
 
 def test_a_mistake_inside_a_keyword_has_the_place_of_that_keyword(tmp_path: Path) -> None:
     suite = tmp_path / "own.robot"
     own = ["Test", "    Own Word", "*** Keywords ***", "Own Word", "    Node Should Be    head    asleep"]
     suite.write_text("\n".join([*HEAD, *own]) + "\n")
-    assert "own.robot:8: state: 'asleep' is no state of a node" in dry_run(suite, tmp_path)
+    assert "own.robot:8: state: 'asleep' is no state of a node" in said_of(suite)

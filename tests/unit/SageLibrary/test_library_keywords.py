@@ -13,6 +13,8 @@ import pytest
 from robot.api import ExecutionResult
 from robot.libdocpkg import LibraryDocumentation
 
+from tests.support.robot_runs import run_module
+
 LIBRARY: dict[str, Any] = json.loads(LibraryDocumentation("SageLibrary").to_json())
 KEYWORDS: list[dict[str, Any]] = LIBRARY["keywords"]
 
@@ -94,13 +96,7 @@ def outcomes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[str, s
     for number, line in enumerate(lines):
         suite += [f"Line {number}", f"    {line}"]
     (home / "lines.robot").write_text("\n".join(suite) + "\n")
-    subprocess.run(
-        [sys.executable, "-m", "robot", "--outputdir", str(home / "out"), str(home / "lines.robot")],
-        env={**os.environ, "SAGE_LAB_HOME": str(home / "labs")},
-        capture_output=True,
-        timeout=60,
-        check=False,
-    )
+    run_module("robot", "--outputdir", "out", "lines.robot", cwd=home, SAGE_LAB_HOME=str(home / "labs"))
     assert not (home / "labs").exists()
     tests = ExecutionResult(str(home / "out/output.xml")).suite.tests
     return {line: (test.status, test.message) for line, test in zip(lines, tests, strict=True)}

@@ -9,13 +9,14 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 from robot import run as robot
-from test_report_page import Page, a_test, recording, run_of
 
 from SageLibrary.recording.run import RecordedTest
 from SageLibrary.recording.verdict import Outcome
 from SageLibrary.report import failures, green
 from SageLibrary.report.__main__ import main
 from SageLibrary.report.page import page
+from tests.support.pages import Page
+from tests.support.recorded_runs import a_test, recording, run_of
 
 LOGS = """=== session_1/logs/raylet.out
 [2026-11-22 23:42:50,370 I 875 875] (raylet) all is well

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from browser import chromium, inaccessible, invalid, opened, parse_errors, too_wide
-from report_states import pages
 
 from SageLibrary import live
+from tests.support.browser import chromium, inaccessible, invalid, opened, parse_errors, too_wide
+from tests.support.report_states import pages
 
 STATES = ("green", "failure", "infra", "inconclusive", "no history", "no test", "sixty tests", "flaky")
 

@@ -3,96 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from html.parser import HTMLParser
-from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
 
-from SageLibrary.recording.events import Event
 from SageLibrary.recording.recording import Fault, Mark, Operation, Recording, Sight
-from SageLibrary.recording.run import RecordedTest, Run
+from SageLibrary.recording.run import RecordedTest
 from SageLibrary.recording.verdict import Outcome
 from SageLibrary.report.lanes import WIDTH, draw
 from SageLibrary.report.page import headline, page
+from tests.support.pages import SVG, Page, texts, titles
+from tests.support.recorded_runs import NOWHERE, a_test, recording, run_of
 
-NOWHERE = Path("/no/results")
-SVG = "{http://www.w3.org/2000/svg}"
 NASTY = "<script>alert(\"1\")</script> & 'x'"
-VOID = {"meta", "link", "img", "br", "hr", "input"}
-
-
-class Page(HTMLParser):
-    """Reads a page: its text, its ids, its links, and whether every tag is closed."""
-
-    def __init__(self, html: str) -> None:
-        super().__init__()
-        self.open: list[str] = []
-        self.tags: set[str] = set()
-        self.ids: list[str] = []
-        self.links: list[str] = []
-        self.rows: list[list[str]] = []
-        self.text = ""
-        self.feed(html)
-        self.close()
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.add(tag)
-        self.ids += [value or "" for name, value in attrs if name == "id"]
-        self.links += [value or "" for name, value in attrs if name in {"href", "src"}]
-        if tag not in VOID:
-            self.open.append(tag)
-        if tag == "tr":
-            self.rows.append([])
-        if tag in {"td", "th"}:
-            self.rows[-1].append("")
-
-    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.handle_starttag(tag, attrs)
-        if tag not in VOID:
-            self.open.pop()
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self.open.pop() == tag
-
-    def handle_data(self, data: str) -> None:
-        self.text += data
-        if "td" in self.open or "th" in self.open:
-            self.rows[-1][-1] += data
-
-
-def events(*rows: tuple[float, str, str, str]) -> tuple[Event, ...]:
-    return tuple(Event(at, name, node, {"state": state}) for at, name, node, state in rows)
-
-
-def recording(kind: str = "raylet killed", noticed: float = 0.1) -> Recording:
-    """From 100 to 200; w1 is hit at 120, is found at 120 + noticed and well 10 later."""
-    found = 120 + noticed
-    return Recording(
-        100,
-        200,
-        sights=(Sight("head", "running", 100), Sight("w1", "running", 100), Sight("w1", "cut_off", 125)),
-        beliefs=(Sight("w1", "running", 100), Sight("w1", "lost", found), Sight("w1", "running", 130)),
-        operations=(Operation("repair w1", 121, 130),),
-        faults=(Fault("f", kind, ("w1",), 120, 121, 140),),
-        journal=events((found, "observed", "w1", "lost"), (130, "repaired", "w1", "")),
-    )
-
-
-def run_of(*tests: RecordedTest) -> Run:
-    return Run("Robot", "2026-01-01T00:00:00+00:00", list(tests))
-
-
-def a_test(outcome: Outcome = Outcome.PASSED, name: str = "One", of: Recording | None = None) -> RecordedTest:
-    return RecordedTest.of(name, "Robot.Failure", outcome, "", of or recording())
-
-
-def texts(root: ET.Element) -> list[str]:
-    return ["".join(text.itertext()) for text in root.iter(f"{SVG}text")]
-
-
-def titles(root: ET.Element) -> list[str]:
-    return [title.text or "" for title in root.iter(f"{SVG}title")]
 
 
 def test_a_fault_is_a_band_over_its_lane_from_injection_to_healing() -> None:

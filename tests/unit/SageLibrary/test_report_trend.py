@@ -5,14 +5,11 @@ from __future__ import annotations
 from xml.etree import ElementTree as ET
 
 import pytest
-from test_report_page import NOWHERE, SVG, a_test, run_of, texts, titles
 
 from SageLibrary.report import trend
 from SageLibrary.report.page import page
-
-
-def past(passed: int, noticed: float | None) -> dict[str, object]:
-    return {"time": "t", "suite": "A", "tests": 4, "passed": passed, "skipped": 0, "noticed": noticed, "repaired": None}
+from tests.support.pages import SVG, texts, titles
+from tests.support.recorded_runs import NOWHERE, a_test, past, run_of
 
 
 def test_a_trend_is_drawn_of_what_two_runs_know() -> None:

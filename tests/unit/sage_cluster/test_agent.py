@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
-from test_on_node_sessions import OTHER_SESSION, SESSION, make_session
 
 from sage_cluster.config.schema import Config, parse_workers
 from sage_cluster.errors import NodeError, RayStartError
@@ -27,6 +26,7 @@ from sage_cluster.on_node.main import answer, run
 from sage_cluster.on_node.watch import watch
 from sage_cluster.ssh.connection import CommandResult, Target
 from sage_cluster.ssh.pool import SshPool
+from tests.support.sessions import OTHER_SESSION, SESSION, make_session
 
 COMMANDS = [
     on_start.start,

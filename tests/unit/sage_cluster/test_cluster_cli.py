@@ -7,11 +7,11 @@ from pathlib import Path
 
 import click
 import pytest
-from click.testing import CliRunner, Result
-from test_on_node_ports import free_port
+from click.testing import Result
 
 from sage_cluster import ClusterManager, ConfigManager
 from sage_cluster.cli import main
+from tests.support.cluster_command import call, unreachable_cluster
 
 GOOD = "head:\n  host: 127.0.0.1\n  head_port: 6380 # keep me\nworkers_ssh_hosts: a:22,b:2222\n"
 OPERATIONS = [
@@ -45,18 +45,7 @@ def config(tmp_path: Path) -> Path:
 @pytest.fixture
 def unreachable(tmp_path: Path) -> Path:
     """A cluster of one head and one worker behind a port on which nothing listens."""
-    path = tmp_path / "unreachable.yaml"
-    port = free_port()
-    path.write_text(
-        f"head: {{host: 127.0.0.1, ssh_port: {port}}}\n"
-        f"ssh: {{retries: 0, known_hosts: {tmp_path}/known_hosts}}\n"
-        f"workers_ssh_hosts: 127.0.0.1:{port}\n"
-    )
-    return path
-
-
-def call(*arguments: str | Path) -> Result:
-    return CliRunner().invoke(main, [str(argument) for argument in arguments])
+    return unreachable_cluster(tmp_path)
 
 
 def check_told_as_text(result: Result) -> None:

@@ -6,36 +6,21 @@ from pathlib import Path
 
 import pytest
 import yaml
-from click.testing import CliRunner, Result
-from test_deployment_platform import HERE, PROJECT
-from test_deployment_source import lay_out
-from test_deployment_wheel import make_wheel
-from test_on_node_ports import free_port
 
 from sage_cluster import ClusterManager, ConfigManager, DeploymentManager
-from sage_cluster.cli import main
 from sage_cluster.config.schema import Config
 from sage_cluster.deployment.node_config import node_configuration
 from sage_cluster.errors import ClusterBusyError, ConfigError, DeploymentError, NodeError
 from sage_cluster.nodes.spec import head_node, worker_nodes
+from tests.support.cluster_command import call, unreachable_cluster
+from tests.support.projects import HERE, PROJECT, lay_out
+from tests.support.wheels import make_wheel
 
 
 @pytest.fixture
 def config(tmp_path: Path) -> Path:
     """A head and a worker behind a port on which nothing listens."""
-    path = tmp_path / "config.yaml"
-    port = free_port()
-    path.write_text(
-        f"head: {{host: 127.0.0.1, ssh_port: {port}}}\n"
-        f"ssh: {{retries: 0, known_hosts: {tmp_path}/known_hosts}}\n"
-        f"deploy: {{cache: {tmp_path}/cache}}\n"
-        f"workers_ssh_hosts: localhost:{port}\n"
-    )
-    return path
-
-
-def call(*arguments: str | Path) -> Result:
-    return CliRunner().invoke(main, [str(argument) for argument in arguments])
+    return unreachable_cluster(tmp_path, f"deploy: {{cache: {tmp_path}/cache}}", worker="localhost")
 
 
 def test_a_package_can_be_made_without_any_node(config: Path, tmp_path: Path) -> None:

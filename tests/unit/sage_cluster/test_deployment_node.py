@@ -5,12 +5,9 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
-from pipe_node import Make, Node, node, package
-from test_deployment_wheel import make_wheel
 
 from sage_cluster.deployment.package import make_package
 from sage_cluster.deployment.wheel import read_wheel
@@ -18,8 +15,9 @@ from sage_cluster.errors import NodeError
 from sage_cluster.on_node.deploy.environ import deployed_environ
 from sage_cluster.on_node.deploy.store import DeployError, Store, python_paths
 from sage_cluster.on_node.sessions import COOKIE
-
-__all__ = ["node", "package"]  # fixtures
+from tests.support.nodes import Make, Node
+from tests.support.waiting import wait_for
+from tests.support.wheels import make_wheel
 
 
 def test_a_first_deployment_sends_all_and_works(node: Node, package: Make) -> None:
@@ -108,11 +106,9 @@ def test_a_release_in_use_is_kept_and_a_restart_is_asked_for(node: Node, package
     environ[COOKIE] = node.node.spec["temp_dir"]
     running = subprocess.Popen(["raylet", "60"], executable="/bin/sleep", env=environ)
     try:
-        deadline = time.monotonic() + 10
-        while environ["PYTHONPATH"] not in python_paths():
-            assert time.monotonic() < deadline
+        wait_for(lambda: environ["PYTHONPATH"] in python_paths())
         answers = [node.deploy(package(word), keep=1) for word in ("new", "newer")]
-        assert all(answer["restart_needed"] for answer in answers)
+        assert [answer["restart_needed"] for answer in answers] == [True, True]
         assert [name[:4] for name in node.store.complete()] == ["0001", "0003"]
     finally:
         running.kill()

@@ -7,37 +7,14 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from test_deployment_source import lay_out
-from test_deployment_wheel import make_wheel
 
 from sage_cluster.deployment.platform import NodePlatform, check_versions
 from sage_cluster.deployment.source_tree import read_source_tree
 from sage_cluster.deployment.wheel import read_wheel
 from sage_cluster.deployment.wheel_cache import WheelCache
 from sage_cluster.errors import DeploymentError, NodeError
-
-HERE = NodePlatform("3.11.7", "cp", "x86_64", "glibc 2.36", (("ray", "2.60.0"),))
-BACKEND = """
-import base64, hashlib, zipfile
-def build_wheel(directory, settings=None, metadata=None):
-    name = "hello-1.0-py3-none-any.whl"
-    with zipfile.ZipFile(f"{directory}/{name}", "w") as archive:
-        def put(path, data):
-            archive.writestr(path, data)
-            digest = base64.urlsafe_b64encode(hashlib.sha256(data).digest()).decode().rstrip("=")
-            return f"{path},sha256={digest},{len(data)}"
-        rows = [put("hello.py", open("hello.py", "rb").read())]
-        rows.append(put("hello-1.0.dist-info/METADATA", b"Metadata-Version: 2.1\\nName: hello\\nVersion: 1.0\\n"))
-        kind = b"Wheel-Version: 1.0\\nRoot-Is-Purelib: true\\nTag: py3-none-any\\n"
-        rows.append(put("hello-1.0.dist-info/WHEEL", kind))
-        put("hello-1.0.dist-info/RECORD", "\\n".join([*rows, "hello-1.0.dist-info/RECORD,,"]).encode())
-    return name
-"""
-PROJECT = {
-    "pyproject.toml": '[build-system]\nrequires = []\nbuild-backend = "backend"\nbackend-path = ["."]\n',
-    "backend.py": BACKEND,
-    "hello.py": "ANSWER = 42\n",
-}
+from tests.support.projects import HERE, PROJECT, lay_out
+from tests.support.wheels import make_wheel
 
 
 def test_pip_is_told_the_nodes_platform_and_not_its_own() -> None:

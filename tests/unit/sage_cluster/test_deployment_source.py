@@ -9,6 +9,7 @@ import pytest
 
 from sage_cluster.deployment.source_tree import DENIED_REASON, IGNORED, OUTSIDE, PRIVATE_KEY, read_source_tree
 from sage_cluster.errors import DeploymentError
+from tests.support.projects import lay_out
 
 FILES = {
     ".gitignore": "*.tmp\n/scratch/\n!keep.tmp\nnotes/*\n!notes/good.txt\n",
@@ -25,13 +26,6 @@ FILES = {
     "notes/good.txt": "",
     "name with space.py": "",
 }
-
-
-def lay_out(root: Path, files: dict[str, str]) -> Path:
-    for name, text in files.items():
-        (root / name).parent.mkdir(parents=True, exist_ok=True)
-        (root / name).write_text(text)
-    return root
 
 
 def git(root: Path, *words: str) -> str:

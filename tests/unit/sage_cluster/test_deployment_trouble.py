@@ -11,8 +11,6 @@ from typing import Any
 
 import paramiko
 import pytest
-from pipe_node import Make, Node, PipeStream, node, package
-from test_deployment_wheel import make_wheel
 
 from sage_cluster.deployment import session
 from sage_cluster.deployment.package import make_package
@@ -20,8 +18,8 @@ from sage_cluster.deployment.wheel import read_wheel
 from sage_cluster.errors import CommandTimeoutError, ConnectionLostError, NodeError
 from sage_cluster.on_node.deploy import main
 from sage_cluster.on_node.deploy.store import DeployError
-
-__all__ = ["node", "package"]  # fixtures
+from tests.support.nodes import Make, Node, PipeStream
+from tests.support.wheels import make_wheel
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ import pytest
 
 from sage_cluster.on_node import environment
 from sage_cluster.on_node.environment import EnvironmentNotFoundError, conda_prefix, find_environment
+from tests.support.programs import make_program
 
 # A stand-in for conda's own script: activating a name exports what conda would.
 CONDA_SH = """
@@ -22,13 +23,6 @@ conda() {
     export CONDA_PREFIX CONDA_DEFAULT_ENV="$2" PATH="$CONDA_PREFIX/bin:$PATH" ACTIVATED=yes
 }
 """
-
-
-def make_program(path: Path, text: str = "#!/bin/sh\n") -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text)
-    path.chmod(0o755)
-    return path
 
 
 @pytest.fixture

@@ -7,8 +7,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from test_on_node_environment import make_program
-from test_on_node_start import fake_ray, head_spec
 
 from sage_cluster.on_node.environment import RayEnvironment
 from sage_cluster.on_node.gcs_storage import (
@@ -20,6 +18,8 @@ from sage_cluster.on_node.gcs_storage import (
 from sage_cluster.on_node.sessions import session_processes
 from sage_cluster.on_node.start import start
 from sage_cluster.on_node.stop import force_stop, stop
+from tests.support.programs import make_program
+from tests.support.ray_program import fake_ray, head_spec
 
 
 @pytest.fixture

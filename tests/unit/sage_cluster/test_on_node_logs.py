@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from test_on_node_sessions import OTHER_SESSION, SESSION, make_session
 
 from sage_cluster.on_node.logs import LogNotFoundError, read_log
+from tests.support.sessions import OTHER_SESSION, SESSION, make_session
 
 TEXT = "".join(f"line {number}\n" for number in range(1, 6))
 

@@ -4,29 +4,12 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Iterator
 
 import pytest
-from test_on_node_sessions import Fakes, fakes_for_a_test
 
 from sage_cluster.on_node.ports import can_connect, listening_ports, own_address, port_owner, resolve
-
-LISTEN = (
-    "import socket, sys, time; s = socket.socket(getattr(socket, sys.argv[1])); s.bind((sys.argv[2], 0)); s.listen(); "
-    "print(s.getsockname()[1], flush=True); time.sleep(60)"
-)
-
-
-@pytest.fixture
-def fakes() -> Iterator[Fakes]:
-    with fakes_for_a_test() as made:
-        yield made
-
-
-def free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
+from tests.support.ports import free_port
+from tests.support.processes import LISTEN, Fakes
 
 
 @pytest.mark.parametrize(("family", "address"), [("AF_INET", "127.0.0.1"), ("AF_INET", "0.0.0.0"), ("AF_INET6", "::")])

@@ -5,24 +5,19 @@ from __future__ import annotations
 import os
 import signal
 import socket
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from test_on_node_environment import make_program
-from test_on_node_ports import LISTEN, free_port
-from test_on_node_ray_view import NOT_HTTP, row, serving, state_api
-from test_on_node_sessions import OTHER_SESSION, SESSION, Fakes, fakes_for_a_test, make_session, wait_for
 
 from sage_cluster.on_node import probe as probe_module
 from sage_cluster.on_node.probe import probe
-
-
-@pytest.fixture
-def fakes() -> Iterator[Fakes]:
-    with fakes_for_a_test() as made:
-        yield made
+from tests.support.dashboard import NOT_HTTP, row, serving, state_api
+from tests.support.ports import free_port
+from tests.support.processes import LISTEN, Fakes
+from tests.support.programs import make_program
+from tests.support.sessions import OTHER_SESSION, SESSION, make_session
+from tests.support.waiting import wait_for
 
 
 def spec(temp_dir: Path, **more: object) -> dict[str, Any]:
@@ -115,7 +110,7 @@ def test_a_halted_raylet_is_hung_whatever_its_agent_says(fakes: Fakes, tmp_path:
         pid = start_raylet(fakes, tmp_path, agent.port)
         os.kill(pid, signal.SIGSTOP)
         stat = Path(f"/proc/{pid}/stat")
-        wait_for("the halt", lambda: stat.read_text().rpartition(")")[2].split()[0] == "T")
+        wait_for(lambda: stat.read_text().rpartition(")")[2].split()[0], "T")
         answer = probe(spec(tmp_path))
     assert (answer["health"], answer["raylet"]["state"]) == ("hung", "T")
     assert agent.paths == []

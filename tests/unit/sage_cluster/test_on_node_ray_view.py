@@ -8,70 +8,18 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from test_on_node_environment import make_program
-from test_on_node_ports import free_port
-from test_on_node_sessions import Fakes, fakes_for_a_test
 
 from sage_cluster.nodes.program import ANSWER, program
 from sage_cluster.on_node.ray_view import RayDoesNotAnswerError, await_raylet_end, dashboard, drain, ray_view
-
-Reply = Callable[[str], tuple[int, bytes]]
-NOT_HTTP = -1
-
-
-class Server:
-    """An HTTP server on the loopback; ``reply`` gives status and body for a path, and each path asked is kept."""
-
-    def __init__(self, reply: Reply) -> None:
-        self.paths: list[str] = []
-        outer = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                outer.paths.append(self.path)
-                status, body = reply(self.path)
-                if status == NOT_HTTP:
-                    self.wfile.write(body)
-                    return
-                self.send_response(status)
-                self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
-
-            def log_message(self, format: str, *args: object) -> None:
-                """Say nothing."""
-
-        self.http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.port = int(self.http.server_address[1])
-
-
-@contextmanager
-def serving(reply: Reply) -> Iterator[Server]:
-    server = Server(reply)
-    thread = threading.Thread(target=server.http.serve_forever, args=(0.01,))
-    thread.start()
-    try:
-        yield server
-    finally:
-        server.http.shutdown()
-        thread.join()
-        server.http.server_close()
-
-
-def row(node_id: str, state: str = "ALIVE") -> dict[str, str]:
-    return {"node_id": node_id, "node_ip": "10.0.0.1", "node_name": "w", "state": state, "state_message": ""}
-
-
-def state_api(*rows: dict[str, str]) -> tuple[int, bytes]:
-    more = [{**r, "is_head_node": False, "resources_total": {"CPU": 1}} for r in rows]
-    return 200, json.dumps({"result": True, "data": {"result": {"total": len(rows), "result": more}}}).encode()
+from tests.support.dashboard import NOT_HTTP, row, serving, state_api
+from tests.support.ports import free_port
+from tests.support.processes import Fakes
+from tests.support.programs import make_program
 
 
 def spec(port: int, python: str = "", **more: object) -> dict[str, Any]:
@@ -99,12 +47,6 @@ def fake_python(tmp_path: Path) -> Callable[[str], str]:
         return str(make_program(tmp_path / "bin/python", f"#!/bin/sh\n{line}\n"))
 
     return make
-
-
-@pytest.fixture
-def fakes() -> Iterator[Fakes]:
-    with fakes_for_a_test() as made:
-        yield made
 
 
 def test_the_state_api_is_asked_once_and_its_needed_keys_given() -> None:

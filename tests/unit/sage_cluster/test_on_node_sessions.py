@@ -7,9 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -23,91 +20,14 @@ from sage_cluster.on_node.sessions import (
     session_directories,
     session_processes,
 )
+from tests.support.processes import SLEEP, Fakes
+from tests.support.sessions import OTHER_SESSION, SESSION, make_session, pids
+from tests.support.waiting import wait_for
 
-SESSION = "session_2026-01-02_03-04-05_678901_42"
-OTHER_SESSION = "session_2026-01-03_03-04-05_678901_43"
-SLEEP = "import time; print(flush=True); time.sleep(60)"
-DEAF = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print(flush=True); time.sleep(60)"
 PARENT = (
     "import subprocess, sys; child = subprocess.Popen([sys.argv[1], '-c', sys.argv[2]]); "
     "print(child.pid, flush=True); child.wait()"
 )
-
-
-class Fakes:
-    """Starts processes that look like Ray's, and ends them."""
-
-    def __init__(self) -> None:
-        self._running: list[subprocess.Popen[str]] = []
-
-    def run(
-        self, name: str, *options: str, source: str = SLEEP, environ: Mapping[str, str] | None = None
-    ) -> subprocess.Popen[str]:
-        """A Python process under the given name; it has begun its ``source`` when this returns."""
-        argv = [name, "-I", "-S", "-c", source, *options]
-        return self.command(argv, executable=sys.executable, environ=environ)
-
-    def command(
-        self, argv: list[str], *, executable: str | None = None, environ: Mapping[str, str] | None = None
-    ) -> subprocess.Popen[str]:
-        process = subprocess.Popen(
-            argv,
-            executable=executable,
-            env={**os.environ, **(environ or {})},
-            stdout=subprocess.PIPE,
-            stdin=subprocess.PIPE,
-            text=True,
-        )
-        self._running.append(process)
-        assert process.stdout
-        self.said = process.stdout.readline().strip()
-        return process
-
-    def raylet(
-        self,
-        temp_dir: Path,
-        *options: str,
-        session: str = SESSION,
-        node_id: str = "abc",
-        environ: Mapping[str, str] | None = None,
-    ) -> int:
-        socket = f"--raylet_socket_name={temp_dir}/{session}/sockets/raylet"
-        return self.run("/opt/ray/raylet", socket, f"--node-id={node_id}", *options, environ=environ).pid
-
-    def gcs(self, temp_dir: Path, session: str = SESSION, source: str = SLEEP) -> int:
-        return self.run("/opt/ray/gcs_server", f"--log_dir={temp_dir}/{session}/logs", source=source).pid
-
-    def end(self) -> None:
-        for process in self._running:
-            process.kill()
-            process.communicate()
-
-
-@contextmanager
-def fakes_for_a_test() -> Iterator[Fakes]:
-    fakes = Fakes()
-    try:
-        yield fakes
-    finally:
-        fakes.end()
-
-
-@pytest.fixture
-def fakes() -> Iterator[Fakes]:
-    with fakes_for_a_test() as made:
-        yield made
-
-
-def wait_for(what: str, true: Callable[[], object], seconds: float = 10.0) -> None:
-    """Ask again and again, up to a deadline."""
-    deadline = time.monotonic() + seconds
-    while not (seen := true()):
-        assert time.monotonic() < deadline, f"{what} did not come true within {seconds} s; last seen: {seen!r}"
-        time.sleep(0.01)
-
-
-def pids(temp_dir: Path) -> list[int]:
-    return [process.pid for process in session_processes(str(temp_dir))]
 
 
 @pytest.mark.parametrize(
@@ -221,12 +141,12 @@ def test_a_zombie_is_neither_found_nor_alive(tmp_path: Path) -> None:
     options = [f"--session-dir={tmp_path}/{SESSION}"]
     zombie = subprocess.Popen(["raylet", "-c", "read _", *options], executable="/bin/sh", stdin=subprocess.PIPE)
     # Popen returns in the midst of exec, when the kernel does not yet tell the new words.
-    wait_for("the process", lambda: session_processes(str(tmp_path)) != [])
+    wait_for(lambda: len(session_processes(str(tmp_path))), 1)
     (found,) = session_processes(str(tmp_path))
     assert is_alive(found)
     os.kill(zombie.pid, signal.SIGKILL)
     stat = Path(f"/proc/{zombie.pid}/stat")
-    wait_for("the zombie", lambda: stat.read_text().rpartition(")")[2].split()[0] == "Z")
+    wait_for(lambda: stat.read_text().rpartition(")")[2].split()[0], "Z")
     assert not is_alive(found)
     assert pids(tmp_path) == []
     zombie.communicate()
@@ -267,12 +187,6 @@ def test_who_asks_and_his_ancestors_do_not_belong(tmp_path: Path) -> None:
         timeout=20,
     )
     assert counted.stdout.strip() == "0"
-
-
-def make_session(temp_dir: Path, name: str, log: str = "it ran\n") -> None:
-    (temp_dir / name / "logs").mkdir(parents=True)
-    (temp_dir / name / "logs" / "raylet.out").write_text(log)
-    (temp_dir / name / "sockets").mkdir()
 
 
 def test_sessions_go_and_their_logs_stay(tmp_path: Path) -> None:

@@ -3,106 +3,20 @@
 from __future__ import annotations
 
 import socket
-import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from test_on_node_environment import make_program
-from test_on_node_ports import LISTEN, free_port
-from test_on_node_sessions import OTHER_SESSION, SESSION, Fakes, fakes_for_a_test, make_session, pids
 
 from sage_cluster.on_node.environment import EnvironmentNotFoundError, RayEnvironment
 from sage_cluster.on_node.sessions import COOKIE, session_processes
 from sage_cluster.on_node.start import RayStartFailedError, StartError, ray_start_command, start
-from sage_cluster.on_node.stop import force_stop
-
-# Plays `ray start`: keeps its arguments, and leaves the processes named by the first line's variable.
-RAY = """#!/bin/bash
-temp=$(printf '%s\\n' "$@" | sed -n 's/^--temp-dir=//p')
-address=$(printf '%s\\n' "$@" | sed -n 's/^--node-ip-address=//p')
-gcs=$(printf '%s\\n' "$@" | sed -n 's/^--address=//p')
-mkdir -p "$temp/@SESSION@/logs"
-printf '%s\\n' "$@" > "$temp/@SESSION@/logs/arguments"
-begin() {  # NAME OPTION...
-    name=$1; shift
-    (exec -a "$name" "@PYTHON@" -I -S -c "import sys, time; open(sys.argv[1], 'w'); time.sleep(60)" \\
-        "$temp/$name.ready" "$@" < /dev/null > /dev/null 2>&1) &
-    until [ -e "$temp/$name.ready" ]; do sleep 0.02; done
-    rm "$temp/$name.ready"
-}
-raylet() {
-    begin raylet "--raylet_socket_name=$temp/@SESSION@/sockets/raylet" --node-id=abc \\
-        "--node-ip-address=$address" "--gcs-address=$gcs"
-}
-gcs() { begin gcs_server "--log_dir=$temp/@SESSION@/logs"; }
-"""
-
-
-@pytest.fixture
-def fakes() -> Iterator[Fakes]:
-    with fakes_for_a_test() as made:
-        yield made
-
-
-@pytest.fixture
-def temp_dir(tmp_path: Path) -> Iterator[Path]:
-    directory = tmp_path / "ray"
-    yield directory
-    force_stop(str(directory))
-
-
-@pytest.fixture
-def head() -> Iterator[socket.socket]:
-    """Plays the head's GCS: something that listens."""
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        sock.listen()
-        yield sock
-
-
-def fake_ray(tmp_path: Path, lines: str) -> str:
-    text = RAY.replace("@SESSION@", SESSION).replace("@PYTHON@", sys.executable)
-    return str(make_program(tmp_path / "bin/ray", f"{text}{lines}\n"))
-
-
-def head_spec(temp_dir: Path, ray: str, **more: object) -> dict[str, Any]:
-    return {
-        "role": "head",
-        "name": "head",
-        "temp_dir": str(temp_dir),
-        "log_dir": f"{temp_dir}-logs",
-        "keep_logs": 5,
-        "ray_command": ray,
-        "python_path": "",
-        "conda_env": "",
-        "head_host": "localhost",
-        "head_port": free_port(),
-        "dashboard": False,
-        "dashboard_host": "0.0.0.0",
-        "dashboard_port": 8265,
-        "num_cpus": None,
-        "object_store_memory": None,
-        "ray_args": [],
-        "session": "",
-        "fence": False,
-        "recover": False,
-        "gcs_storage": False,
-        "bind_host": "",
-        "sage_home": "",
-        "answer_timeout": 15.0,
-        "version_check": False,
-        "head_versions": {},
-        "timeout": 20.0,
-        "ssh_address": "127.0.0.1",
-        **more,
-    }
-
-
-def worker_spec(temp_dir: Path, ray: str, head_port: int, **more: object) -> dict[str, Any]:
-    return head_spec(temp_dir, ray, role="worker", name="worker-1", head_port=head_port, **more)
+from tests.support.ports import free_port
+from tests.support.processes import LISTEN, Fakes
+from tests.support.programs import make_program
+from tests.support.ray_program import fake_ray, head_spec, worker_spec
+from tests.support.sessions import OTHER_SESSION, SESSION, make_session, pids
 
 
 def test_a_path_that_ray_cannot_bear_is_named_before_anything_is_done(tmp_path: Path, temp_dir: Path) -> None:

@@ -5,14 +5,13 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import pytest
-from test_on_node_sessions import DEAF, SESSION, SLEEP, Fakes, fakes_for_a_test, make_session, pids, wait_for
-
 from sage_cluster.on_node.stop import force_stop, kill_raylet, stop
+from tests.support.processes import DEAF, SLEEP, Fakes
+from tests.support.sessions import SESSION, make_session, pids
+from tests.support.waiting import wait_for
 
 # Says its name into a file when it is asked to end, and ends.
 FAREWELL = (
@@ -24,12 +23,6 @@ FAREWELL = (
     "print(flush=True)\n"
     "time.sleep(60)\n"
 )
-
-
-@pytest.fixture
-def fakes() -> Iterator[Fakes]:
-    with fakes_for_a_test() as made:
-        yield made
 
 
 def spec(temp_dir: Path, grace: float = 10.0) -> dict[str, Any]:
@@ -64,7 +57,7 @@ def test_a_stopped_process_ends_without_force(fakes: Fakes, tmp_path: Path) -> N
     raylet = fakes.raylet(tmp_path)
     os.kill(raylet, signal.SIGSTOP)
     stat = Path(f"/proc/{raylet}/stat")
-    wait_for("the halt", lambda: stat.read_text().rpartition(")")[2].split()[0] == "T")
+    wait_for(lambda: stat.read_text().rpartition(")")[2].split()[0], "T")
     answer = stop(spec(tmp_path))
     assert (answer["stopped"], answer["forced"]) == ([raylet], [])
 
@@ -106,7 +99,7 @@ def test_force_reaches_children_of_a_dying_family(fakes: Fakes, tmp_path: Path) 
     top = fakes.run("raylet", "/usr/bin/python3", DEAF, option, source=source)
     child = int(fakes.said)
     assert force_stop(str(tmp_path)) == sorted([top.pid, child])
-    wait_for("the child's end", lambda: not alive(child))
+    wait_for(lambda: alive(child), False)
 
 
 def test_kill_raylet_kills_only_the_raylet(fakes: Fakes, tmp_path: Path) -> None:

@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from test_on_node_environment import make_program
-from test_on_node_start import fake_ray, head, temp_dir, worker_spec  # noqa: F401 - head, temp_dir are fixtures
 
 from sage_cluster.on_node.environment import RayEnvironment
 from sage_cluster.on_node.main import answer
 from sage_cluster.on_node.start import start
 from sage_cluster.on_node.versions import VersionMismatchError, check_versions, ray_versions
+from tests.support.programs import make_program
+from tests.support.ray_program import fake_ray, worker_spec
 
 HERE = ".".join(map(str, sys.version_info[:3]))
 
@@ -85,8 +85,8 @@ def test_the_heads_own_program_and_python_have_to_agree(tmp_path: Path) -> None:
 
 def test_nothing_runs_and_nothing_is_cleared_where_the_versions_differ(
     tmp_path: Path,
-    temp_dir: Path,  # noqa: F811
-    head: Any,  # noqa: F811
+    temp_dir: Path,
+    head: Any,
 ) -> None:
     ray = fake_ray(tmp_path, "raylet")
     text = Path(ray).read_text().replace("#!/bin/bash\n", "#!/bin/bash\n[ $1 = --version ] && echo 2.0.0 && exit\n")

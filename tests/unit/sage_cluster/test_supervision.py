@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -14,6 +13,7 @@ from sage_cluster.errors import SageError
 from sage_cluster.operations.membership import Membership
 from sage_cluster.operations.operations import Operations
 from sage_cluster.supervision.process import SupervisorProcess
+from tests.support.waiting import wait_for
 
 
 @pytest.fixture
@@ -21,13 +21,6 @@ def config_path(tmp_path: Path) -> Path:
     path = tmp_path / "config.yaml"
     path.write_text("head: {host: 127.0.0.1, ssh_port: 1}\nssh: {retries: 0, connect_timeout: 1}\n")
     return path
-
-
-def wait_until(what: Callable[[], bool], seconds: float = 15.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not what():
-        assert time.monotonic() < deadline, f"not true after {seconds} s"
-        time.sleep(0.05)
 
 
 def events(config_path: Path) -> list[str]:
@@ -99,7 +92,7 @@ def test_a_wanted_node_that_never_answers_is_lost_and_published(config_path: Pat
     supervision = SupervisorProcess(config_path)
     supervision.await_running(supervision.begin())
     try:
-        wait_until(lambda: supervision.states().get("127.0.0.1", {}).get("state") == "lost")
+        wait_for(lambda: supervision.states().get("127.0.0.1", {}).get("state"), "lost")
         assert "refused" in supervision.states()["127.0.0.1"]["reason"]
         Membership(config_path).unwant(["127.0.0.1"])
     finally:
@@ -130,9 +123,9 @@ def test_a_configuration_that_is_broken_for_long_is_told_once(config_path: Path)
     supervision.await_running(supervision.begin())
     try:
         config_path.write_text("head: {head_port: 99999}\n")
-        wait_until(lambda: "configuration refused" in events(config_path))
+        wait_for(lambda: "configuration refused" in events(config_path))
         seen = time.monotonic()
-        wait_until(lambda: time.monotonic() - seen > 2.5)  # longer than it takes to look twice again
+        wait_for(lambda: time.monotonic() - seen > 2.5)  # longer than it takes to look twice again
     finally:
         assert supervision.end() is True
     assert events(config_path).count("configuration refused") == 1

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 import yaml
-from replayed import replay
 
 from sage_lab import LabError, SweepError, Topology
 from sage_lab.errors import MissingProgramError
@@ -18,6 +17,7 @@ from sage_lab.model import nodes_of
 from sage_lab.providers.compose import engine, project
 from sage_lab.providers.compose.engine import Engine
 from sage_lab.providers.container import base_layer
+from tests.support.replayed import replay
 
 HERE = "unix:///run/docker.sock"
 WELL = json.dumps({"KernelVersion": os.uname().release})

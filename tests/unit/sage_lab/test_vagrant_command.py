@@ -9,13 +9,13 @@ import time
 from pathlib import Path
 
 import pytest
-from replayed import replay
 
 from sage_lab import CommandTimeoutError
 from sage_lab.errors import HostCommandError, MissingProgramError
 from sage_lab.providers.vagrant import command as vagrant_command
 from sage_lab.providers.vagrant import provider
 from sage_lab.providers.vagrant.command import VagrantCommand
+from tests.support.replayed import replay
 
 
 def command(tmp_path: Path, timeout: float = 20.0) -> VagrantCommand:

@@ -6,12 +6,12 @@ import shutil
 from pathlib import Path
 
 import pytest
-from replayed import LEFT, said_to, virsh
 
 from sage_lab import LabError, NodeStateError, SweepError
 from sage_lab.errors import HostCommandError
 from sage_lab.machine import commands
 from sage_lab.providers.vagrant import libvirt
+from tests.support.replayed import LEFT, said_to, virsh
 
 
 @pytest.mark.parametrize(

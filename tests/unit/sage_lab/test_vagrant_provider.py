@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from replayed import LEFT, replay, said_to, virsh
 
 from sage_lab import Ability, Lab, LabError, Topology
 from sage_lab.providers import free_networks
 from sage_lab.providers.registry import Choice
 from sage_lab.providers.vagrant import provider
+from tests.support.replayed import LEFT, replay, said_to, virsh
 
 PROJECT = Path(__file__).parents[3]
 SSH_CONFIG = """Host {name}

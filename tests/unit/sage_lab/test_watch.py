@@ -16,13 +16,13 @@ from urllib.parse import urlsplit
 
 import psutil
 import pytest
-from browser import chromium, inaccessible, opened, too_wide
 
 from sage_lab.lab import Lab
 from sage_lab.model import LabNode, NodeHealth
 from SageLibrary.live.forward import Forward
 from SageLibrary.live.server import WatchServer
 from SageLibrary.live.snapshot import RUN, Watcher
+from tests.support.browser import chromium, inaccessible, opened, too_wide
 
 NODES = [
     NodeHealth.of(LabNode("head", "head", "198.18.0.10", "198.18.1.10"), state="running", ssh=True, plugged=True),

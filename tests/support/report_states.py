@@ -5,15 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from test_report_page import a_test, recording, run_of
-from test_report_trend import past
-
 from SageLibrary.recording.recording import Recording
 from SageLibrary.recording.run import RecordedTest, Run
 from SageLibrary.recording.verdict import Outcome
 from SageLibrary.report import failures, parts
 from SageLibrary.report.page import page
 from SageLibrary.report.summary import EndedTest
+from tests.support.recorded_runs import a_test, past, recording, run_of
 
 MESSAGE = """status of worker-1 was 'lost' for 31 s, should be 'running' within 30 s
     seen: running 0.0 s, lost 1.2 s"""

@@ -11,9 +11,6 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, cast
 
-import pytest
-from test_deployment_wheel import make_wheel
-
 from sage_cluster.deployment.package import Package, make_package
 from sage_cluster.deployment.session import DeploymentNodes
 from sage_cluster.deployment.wheel import read_wheel
@@ -22,6 +19,7 @@ from sage_cluster.nodes.spec import RayNode
 from sage_cluster.on_node.deploy.store import Store
 from sage_cluster.ssh.connection import Target
 from sage_cluster.ssh.pool import SshPool
+from tests.support.wheels import make_wheel
 
 COMMANDS = b"[console_scripts]\ngreet = greeting:main\n"
 
@@ -118,23 +116,19 @@ class Node:
         }
 
 
-@pytest.fixture
-def node(tmp_path: Path) -> Node:
-    return Node(tmp_path / "home")
+Make = Callable[..., Package]
+"""Makes a package whose program says a word: ``make("hello")``; more files by keyword."""
 
 
-@pytest.fixture
-def package(tmp_path: Path) -> Callable[..., Package]:
+def packages_in(directory: Path) -> Make:
+    """A maker of packages of the project ``greeting``, whose wheels lie in ``directory``."""
     numbers = iter(range(100))
 
     def package(word: str, source: str = "", **extra: bytes) -> Package:
         text = source or f"def main():\n    print('{word}')\n"
         files = {"greeting/__init__.py": text.encode(), "greeting/same.txt": b"same" * 1000}
         files |= {f"greeting/{name}": data for name, data in extra.items()}
-        wheel = make_wheel(tmp_path / str(next(numbers)), files, name="greeting", entry_points=COMMANDS)
+        wheel = make_wheel(directory / str(next(numbers)), files, name="greeting", entry_points=COMMANDS)
         return make_package(read_wheel(wheel), [])
 
     return package
-
-
-Make = Callable[..., Package]

@@ -77,6 +77,7 @@ def virsh(programs: Path, *answers: tuple[str, str] | tuple[str, str, int]) -> R
 
 
 def said_to(player: Replayed) -> list[str]:
+    """The calls of a virsh, without where to connect."""
     return [line.removeprefix(" ".join(URI) + " ") for line in player.words]
 
 
