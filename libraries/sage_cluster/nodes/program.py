@@ -5,7 +5,7 @@ Their source goes to the node's own Python on standard input, so nothing is inst
 
 from __future__ import annotations
 
-import ast
+import re
 import zlib
 from base64 import b64encode
 from functools import cache
@@ -16,6 +16,9 @@ from sage_cluster import on_node
 
 PACKAGE = on_node.__name__
 ANSWER = "sage-cluster-answer:"
+IMPORT = re.compile(rf"^from ({re.escape(PACKAGE)}[\w.]*) import (\([^)]*\)|.+)$", re.MULTILINE)
+"""An import at the top of a module, not one for type checkers. Programs are made in many threads at once, where the ast
+module of Python 3.11 raises SystemError now and then."""
 READ_PROGRAM = """
 import os, sys
 size, program = int(sys.argv.pop(1)), b""
@@ -64,11 +67,10 @@ def _add(module: str, sources: dict[str, str]) -> None:
     if module in sources:
         return
     source = _file(module).read_text("utf-8")
-    for statement in ast.parse(source).body:
-        if isinstance(statement, ast.ImportFrom) and f"{statement.module}.".startswith(f"{PACKAGE}."):
-            names = [f"{statement.module}.{name.name}" for name in statement.names]
-            for imported in [name for name in names if _file(name).is_file()] or [str(statement.module)]:
-                _add(imported, sources)
+    for imported, listed in IMPORT.findall(source):
+        names = [f"{imported}.{name}" for name in re.findall(r"\w+", listed)]
+        for needed in [name for name in names if _file(name).is_file()] or [imported]:
+            _add(needed, sources)
     sources[module] = source
 
 

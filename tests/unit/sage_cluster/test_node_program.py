@@ -8,6 +8,7 @@ import sys
 import zlib
 from base64 import b64decode
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -63,3 +64,11 @@ def unpacked(text: str) -> str:
 
 def sources(text: str) -> list[str]:
     return re.findall(r"\('(sage_cluster\.on_node[\w.]*)', ", text)
+
+
+def test_many_threads_make_the_same_program() -> None:
+    """With the ast module of Python 3.11 some of them failed."""
+    program.cache_clear()
+    modules = [start.start.__module__, head.start_head.__module__] * 20
+    with ThreadPoolExecutor(max_workers=40) as threads:
+        assert len(set(threads.map(program.__wrapped__, modules))) == len(set(modules))
