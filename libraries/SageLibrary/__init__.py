@@ -10,7 +10,6 @@ from robotlibcore import DynamicCore
 
 from sage_cluster import NodeState
 from sage_cluster.supervision.health import Health
-from sage_lab import LabError
 from sage_lab.faults import FaultKind
 from SageLibrary.arguments.node_name import Host, NodeName
 from SageLibrary.arguments.spare import need_spare
@@ -33,7 +32,7 @@ from SageLibrary.keywords.stress import StressKeywords
 from SageLibrary.listeners.dry_run_places import PlacesListener
 from SageLibrary.listeners.evidence import EvidenceListener
 from SageLibrary.live.listener import LiveListener
-from SageLibrary.recording.verdict import raised_by_the_lab
+from SageLibrary.recording.verdict import judged
 from SageLibrary.warnings_log import warnings_go_to_the_log
 
 
@@ -83,13 +82,14 @@ class SageLibrary(DynamicCore):  # type: ignore[misc]  # it has no type hints
     def run_keyword(self, name: str, args: Sequence[Any], kwargs: Mapping[str, Any] | None = None) -> Any:  # noqa: ANN401
         """Do what a word says, unless the lab has no such node to spare: then the test is skipped.
 
-        An error of the lab that it did not foresee is the lab's all the same, and never the cluster's.
+        Raises what the word raises, but InfraError or InconclusiveError for what is not the cluster's failure.
         """
-        if self.stage.has_lab:
-            need_spare(self.stage.lab, [*args, *(kwargs or {}).values()])
         try:
+            if self.stage.has_lab:
+                need_spare(self.stage.lab, [*args, *(kwargs or {}).values()])
             return super().run_keyword(name, args, kwargs)
-        except (OSError, RuntimeError, ValueError, LookupError, TypeError) as error:
-            if isinstance(error, LabError) or not raised_by_the_lab(error):
+        except Exception as error:
+            verdict = judged(error)
+            if verdict is error:
                 raise
-            raise AssertionError(f"INFRA: {type(error).__name__}: {error}") from error
+            raise verdict from error

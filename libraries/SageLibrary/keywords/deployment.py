@@ -18,6 +18,7 @@ from sage_lab.machine.namespaces import on_host
 from SageLibrary.arguments.node_name import NodeName
 from SageLibrary.context import Stage
 from SageLibrary.keywords.component import Component
+from SageLibrary.recording.verdict import InfraError
 
 PROJECTS = Path(__file__).parents[3] / "resources/projects"
 DEPLOY = "/home/sage/.sage/deploy"
@@ -52,9 +53,9 @@ class DeploymentKeywords(Component):
                     )
                 )
             except subprocess.TimeoutExpired as error:
-                raise AssertionError(f"INFRA: {requirements} were not fetched in {FETCH_SECONDS} s") from error
+                raise InfraError(f"{requirements} were not fetched in {FETCH_SECONDS} s") from error
             if done.returncode:
-                raise AssertionError(f"INFRA: {requirements} could not be fetched: {done.stderr[-2000:]}")
+                raise InfraError(f"{requirements} could not be fetched: {done.stderr[-2000:]}")
             note.write_text("\n".join(requirements), encoding="utf-8")
         logger.info(f"wheels: {', '.join(sorted(one.name for one in directory.glob('*.whl')))}")
         self.stage.cluster.config.set("deploy.wheels", str(directory))

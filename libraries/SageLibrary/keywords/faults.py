@@ -11,8 +11,7 @@ from robot.api.deco import keyword
 
 from sage_cluster.nodes.spec import head_node, worker_nodes
 from sage_cluster.supervision.health import Health
-from sage_lab import LabError
-from sage_lab.faults import Fault, FaultKind, FaultNotEffectiveError, heal_all, inject, kind_of
+from sage_lab.faults import Fault, FaultKind, heal_all, inject, kind_of
 from SageLibrary.arguments.node_name import NodeName
 from SageLibrary.arguments.target import Target
 from SageLibrary.keywords.component import Component
@@ -170,14 +169,8 @@ class FaultKeywords(Component):
         reason = kind_of(kind).supported(self.stage.lab)
         if reason:
             raise SkipExecution(f"this lab cannot do '{kind.value}': {reason}")
-        try:
-            return inject(
-                self.stage.lab, kind, *target.nodes(self.stage.lab.nodes), duration=lasting.total_seconds() or None
-            )
-        except FaultNotEffectiveError as error:
-            raise AssertionError(f"INCONCLUSIVE: {error}") from error
-        except LabError as error:
-            raise AssertionError(f"INFRA: {error}") from error
+        lab = self.stage.lab
+        return inject(lab, kind, *target.nodes(lab.nodes), duration=lasting.total_seconds() or None)
 
     def _first_alarm(self, fault: Fault, began: float, noticed: timedelta, reason: str) -> float:
         def alarms() -> list[tuple[float, str, str]]:

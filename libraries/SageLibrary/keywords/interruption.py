@@ -18,11 +18,12 @@ from robot.api import logger
 from robot.api.deco import keyword
 
 from sage_cluster import NodeResult, OperationResult
-from sage_lab import Ability, LabError
-from sage_lab.faults import FaultKind, FaultNotEffectiveError, inject
+from sage_lab import Ability
+from sage_lab.faults import FaultKind, inject
 from SageLibrary.arguments.node_name import Host, NodeName
 from SageLibrary.context import Stage
 from SageLibrary.keywords.component import Component
+from SageLibrary.recording.verdict import InconclusiveError
 from SageLibrary.waiting import POLL_SECONDS, stretched, wait_until
 
 EVENTS = 2000
@@ -126,9 +127,7 @@ class InterruptionKeywords(Component):
         operation = self._last()
         ended = operation.process.poll()
         if ended is not None:
-            raise AssertionError(
-                f"INCONCLUSIVE: '{operation.words}' had ended with status {ended} before it was killed"
-            )
+            raise InconclusiveError(f"'{operation.words}' had ended with status {ended} before it was killed")
         operation.process.kill()
         operation.process.wait()
         logger.info(f"'{operation.words}' was killed after it had said:\n{operation.said()}")
@@ -211,13 +210,8 @@ class InterruptionKeywords(Component):
         """A node's cluster link goes down and comes up again, so many times; it is up at the end."""
         self.need(Ability.UNPLUG)
         for _ in range(times):
-            try:
-                with inject(self.stage.lab, FaultKind.UNPLUGGED, node, duration=down.total_seconds()):
-                    time.sleep(down.total_seconds())
-            except FaultNotEffectiveError as error:
-                raise AssertionError(f"INCONCLUSIVE: {error}") from error
-            except LabError as error:
-                raise AssertionError(f"INFRA: {error}") from error
+            with inject(self.stage.lab, FaultKind.UNPLUGGED, node, duration=down.total_seconds()):
+                time.sleep(down.total_seconds())
             time.sleep(up.total_seconds())
 
     @keyword

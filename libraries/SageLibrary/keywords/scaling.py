@@ -11,6 +11,7 @@ from robot.api.deco import keyword
 from sage_cluster.config.workers import parse_workers
 from SageLibrary.keywords.component import Component
 from SageLibrary.observers.ray_watch import NO_ANSWER, ask_nodes
+from SageLibrary.recording.verdict import InconclusiveError
 from SageLibrary.waiting import POLL_SECONDS
 
 EVENTS = 2000
@@ -103,9 +104,7 @@ class ScalingKeywords(Component):
                 raise AssertionError(f"the workers away at once were {sorted(worst)} by {whose}, should be one at most")
             never = set(workers).difference(*moments)
             if never:
-                raise AssertionError(
-                    f"INCONCLUSIVE: {sorted(never)} were never seen away by {whose}, in {len(moments)} looks"
-                )
+                raise InconclusiveError(f"{sorted(never)} were never seen away by {whose}, in {len(moments)} looks")
         logger.info(f"Ray was asked {len(seen)} times")
 
     def _journal_since(self, begin: float) -> list[set[str]]:

@@ -17,6 +17,7 @@ from SageLibrary.arguments.spare import SPARE
 from SageLibrary.context import Stage
 from SageLibrary.keywords.component import Component
 from SageLibrary.keywords.interruption import InterruptionKeywords
+from SageLibrary.recording.verdict import InfraError
 from SageLibrary.report.trend import chart
 from SageLibrary.stress.faults_at_random import Blow, draw
 from SageLibrary.stress.growth import Growth, judge
@@ -92,7 +93,7 @@ class SoakKeywords(Component):
         except FaultNotEffectiveError as error:
             logger.warn(f"{blow} had no effect: {error}")
         except LabError as error:
-            raise AssertionError(f"INFRA: {blow}: {error}") from error
+            raise InfraError(f"{blow}: {error}") from error
         outcome = manager.perform(blow.after)
         if not outcome.success:
             logger.info(f"{blow.after} after {blow}: {outcome.said}")

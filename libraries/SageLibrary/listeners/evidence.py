@@ -12,6 +12,7 @@ from robot import result, running
 from robot.api import logger
 from robot.libraries.BuiltIn import BuiltIn
 from robot.libraries.DateTime import convert_time
+from robot.utils import ErrorDetails
 
 from sage_cluster import SageError
 from sage_lab import Lab, LabError
@@ -19,7 +20,7 @@ from sage_lab.faults import Origin
 from SageLibrary.listeners.recorder import Files, Recorder
 from SageLibrary.observers.residue_check import ResidueCheck
 from SageLibrary.recording.run import RecordedTest
-from SageLibrary.recording.verdict import Outcome, outcome_of
+from SageLibrary.recording.verdict import InconclusiveError, InfraError, Outcome, outcome_of
 from SageLibrary.report.failures import evidence_name
 from SageLibrary.report.lanes import draw
 from SageLibrary.waiting import patient
@@ -31,11 +32,11 @@ FILE_BYTES = 500_000
 COLLECT_SECONDS = 10.0
 STANDSTILL_SECONDS = 2.0
 LEFT_BY = {
-    Origin.TEST: "the test left behind",
-    Origin.LAB: "INFRA: a fault was healed, and the lab left behind",
-    Origin.UNKNOWN: "INCONCLUSIVE: it cannot be told who left behind",
+    Origin.TEST: (AssertionError, "the test left behind"),
+    Origin.LAB: (InfraError, "a fault was healed, and the lab left behind"),
+    Origin.UNKNOWN: (InconclusiveError, "it cannot be told who left behind"),
 }
-"""How the message about what is left begins, the gravest first."""
+"""What kind of failure something left behind is, and how its message begins; the gravest first."""
 QUESTIONS = {
     "processes.txt": "ps -eo pid,ppid,user,stat,etimes,rss,args --forest | cut -c 1-300",
     "network.txt": "ip -brief address; ip route; ip -s link; ss -tanp; nft list ruleset",
@@ -96,20 +97,16 @@ class EvidenceListener:
         if BuiltIn().dry_run_active:
             return
         self._results = self._stage.results()
-        if not self._recording or not self._stage.has_lab:
-            self._record(data, result, None)
-            return
-        lab = self._stage.lab
-        standstill = self._stage.pulse.worst()
-        if result.failed and standstill >= STANDSTILL_SECONDS:
-            said = textwrap.indent(result.message, "    ")  # so that its parts do not count one by one
-            result.message = f"INFRA: this machine stood still for {standstill:.1f} s meanwhile:\n{said}"
-        self._look_for_residue(lab, result)
+        lab = self._stage.lab if self._recording and self._stage.has_lab else None
+        if lab:
+            self._look_for_a_standstill(result)
+            self._look_for_residue(lab, result)
         outcome = outcome_of(result.status, result.message)
         if outcome in {Outcome.INFRA, Outcome.INCONCLUSIVE}:
             result.tags.add(f"verdict-{outcome.value}")
-        files = Files.of(lab.config_path, lab.directory)
-        test = self._record(data, result, files)
+        test = self._record(data, result, Files.of(lab.config_path, lab.directory) if lab else None)
+        if not lab:
+            return
         picture = draw(test.recording, f"States of the nodes in {data.name}", result.id)
         if picture:
             logger.info(picture, html=True)
@@ -121,17 +118,23 @@ class EvidenceListener:
         source = os.path.relpath(data.source) if data.source else "robot"
         return self._recorder.end_test(data.name, data.parent.full_name, result.status, result.message, files, source)
 
+    def _look_for_a_standstill(self, result: result.TestCase) -> None:
+        seconds = self._stage.pulse.worst()
+        if result.failed and seconds >= STANDSTILL_SECONDS:
+            said = textwrap.indent(result.message, "    ")  # so that its parts do not count one by one
+            result.message = _as_raised(InfraError(f"this machine stood still for {seconds:.1f} s meanwhile:\n{said}"))
+
     def _look_for_residue(self, lab: Lab, result: result.TestCase) -> None:
         try:
             left = self._residue.end(lab)
         except LabError as error:
-            problem = f"INFRA: the nodes could not be looked at after the test: {error}"
+            problem: AssertionError = InfraError(f"the nodes could not be looked at after the test: {error}")
         else:
             if not left:
                 return
-            origin = next(origin for origin in LEFT_BY if origin in {leak.origin for leak in left})
-            problem = f"{LEFT_BY[origin]}: {'; '.join(map(str, left))}"
-        result.message = f"{result.message}\n\n{problem}" if result.failed else problem
+            kind, begin = next(LEFT_BY[origin] for origin in LEFT_BY if origin in {leak.origin for leak in left})
+            problem = kind(f"{begin}: {'; '.join(map(str, left))}")
+        result.message = "\n\n".join([*([result.message] if result.failed else []), _as_raised(problem)])
         result.status = "FAIL"
 
     def _leave_bundle(self, lab: Lab, directory: Path, result: result.TestCase) -> None:
@@ -148,6 +151,11 @@ class EvidenceListener:
         page = self._recorder.close(self._results) if self._results else None
         if page:
             logger.console(f"Run:     {page}")
+
+
+def _as_raised(error: AssertionError) -> str:
+    """The message that a test has when a keyword raises this."""
+    return str(ErrorDetails(error).message)
 
 
 def _longer(limit: str | None) -> str | None:

@@ -10,11 +10,11 @@ from traceback import walk_tb
 from sage_lab import LabError
 from sage_lab.faults import FaultNotEffectiveError
 
-INEFFECTIVE = FaultNotEffectiveError.__name__
-TEARDOWN = "Also teardown failed:"
+ALSO_TEARDOWN = "\n\nAlso teardown failed:"
 SEVERAL = "Several failures occurred:"
-ROW = re.compile(r"^\d+\) ", re.MULTILINE)
-PLACE = re.compile(r"^(?:(?:Parent suite |Suite )?[Ss]etup failed:\s*|Teardown failed:\s*)+")
+ROW = re.compile(r"\n\n\d+\) ")
+NAME = re.compile(r"(?:(?:(?:parent )?suite |keyword )?(?:setup|teardown) failed:\s*)*(\w+)(?=: |$)", re.IGNORECASE)
+"""The type of a failure as Robot writes it: after where it was, before what the error says."""
 
 
 class Outcome(StrEnum):
@@ -28,6 +28,16 @@ class Outcome(StrEnum):
     SKIPPED = "skipped"
 
 
+class InfraError(AssertionError):
+    """The lab broke: this says nothing of the cluster."""
+
+
+class InconclusiveError(AssertionError):
+    """Nothing was tested: a fault did not take effect, or too little was seen."""
+
+
+UNFORESEEN = (OSError, RuntimeError, ValueError, LookupError, TypeError)
+OF_ERROR = {InfraError.__name__: Outcome.INFRA, InconclusiveError.__name__: Outcome.INCONCLUSIVE}
 BAD = (Outcome.FAILED, Outcome.INFRA, Outcome.INCONCLUSIVE)
 """What did not prove the cluster good, the gravest first."""
 GRAVEST_FIRST = (*BAD, Outcome.FLAKY, Outcome.PASSED)
@@ -55,46 +65,34 @@ def verdict_of(outcomes: Iterable[Outcome]) -> Outcome:
 
 
 def outcome_of(status: str, message: str, tags: Collection[str] = ()) -> Outcome:
-    """The outcome of a test by Robot's ``status`` (PASS, FAIL, SKIP) and its message, which begins with the error.
+    """The outcome of a test by Robot's ``status`` (PASS, FAIL, SKIP) and its message.
 
-    What a teardown adds does not change what the test itself found. A table's rows fail apart: one that shows the
-    cluster to be wrong outweighs those that show nothing. A test that passed late has the tag ``flaky``.
+    Robot keeps of an error its type's name, in front of what it says: only this passes from a keyword through the rows
+    of a table, setups, teardowns, merges and `rebot`. What is neither an InfraError nor an InconclusiveError shows the
+    cluster to be wrong, and outweighs a table's other rows. What a teardown adds does not change what the test itself
+    found. A test that passed late has the tag ``flaky``.
     """
     if status == "PASS":
         return Outcome.FLAKY if FLAKY in tags else Outcome.PASSED
     if status != "FAIL":
         return Outcome.SKIPPED
-    own, _, teardown = message.partition(TEARDOWN)
-    rows = [part for part in re.split(ROW, own) if part.strip() and not part.strip().endswith(SEVERAL)]
-    found = {_of_failure(row) for row in rows or [teardown]}
-    if Outcome.FAILED in found:
-        return Outcome.FAILED
-    return Outcome.INFRA if Outcome.INFRA in found else Outcome.INCONCLUSIVE
+    own = message.partition(ALSO_TEARDOWN)[0].strip()
+    named = [NAME.match(row) for row in ROW.split(own) if not row.endswith(SEVERAL)]
+    return verdict_of(OF_ERROR.get(name[1], Outcome.FAILED) if name else Outcome.FAILED for name in named)
+
+
+def judged(error: Exception) -> Exception:
+    """What a keyword raised, as the type that says whose failure it is: the lab's errors never tell of the cluster."""
+    if isinstance(error, FaultNotEffectiveError):
+        return InconclusiveError(str(error))
+    if isinstance(error, LabError):
+        return InfraError(str(error))
+    if isinstance(error, UNFORESEEN) and raised_by_the_lab(error):
+        return InfraError(f"{type(error).__name__}: {error}")
+    return error
 
 
 def raised_by_the_lab(error: BaseException) -> bool:
     """Whether the lab is the last of the two products in the traceback of an error that nobody foresaw."""
     modules = [frame.f_globals.get("__name__", "").partition(".")[0] for frame, _ in walk_tb(error.__traceback__)]
     return next((module for module in reversed(modules) if module in {"sage_lab", "sage_cluster"}), "") == "sage_lab"
-
-
-def _of_failure(text: str) -> Outcome:
-    """One failure: a keyword begins its message with the outcome in capitals; an uncaught error has its name there."""
-    begin = re.sub(PLACE, "", text.strip())
-    for outcome in (Outcome.INCONCLUSIVE, Outcome.INFRA):
-        if begin.startswith(f"{outcome.upper()}:"):
-            return outcome
-    raised = re.match(r"(?:\w+\.)*(\w+Error): ", begin)
-    if raised is None or raised[1] not in _lab_errors():
-        return Outcome.FAILED
-    return Outcome.INCONCLUSIVE if raised[1] == INEFFECTIVE else Outcome.INFRA
-
-
-def _lab_errors() -> set[str]:
-    """The names of all errors of the lab that have been imported, its faults' too."""
-    found, below = {LabError.__name__}, LabError.__subclasses__()
-    while below:
-        error = below.pop()
-        found.add(error.__name__)
-        below += error.__subclasses__()
-    return found

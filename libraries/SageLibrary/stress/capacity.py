@@ -6,6 +6,8 @@ import sys
 
 import psutil
 
+from SageLibrary.recording.verdict import InfraError
+
 MIB = 1024**2
 WORKER_BYTES = 400 * MIB
 """A worker's Ray (some 200 MiB), a Ray worker process at work, and its object store of 80 MB."""
@@ -17,19 +19,13 @@ MOST = 60
 """The lab's addresses and the fan-out are not what is tested here; scaling further is the simulation's part."""
 
 
-class NoRoomError(AssertionError):
-    """This machine's memory is too small for the smallest stress."""
-
-
 def workers_that_fit(available: int | None = None) -> int:
-    """How many workers have room in this many bytes, or in what this machine has free. Raises NoRoomError below ten."""
+    """How many workers have room in this many bytes, or in what this machine has free. Raises InfraError below ten."""
     free = psutil.virtual_memory().available if available is None else available
     fits = int((free * SHARE - HEAD_BYTES) // WORKER_BYTES)
     if fits < LEAST:
         needed = int((LEAST * WORKER_BYTES + HEAD_BYTES) / SHARE / MIB)
-        raise NoRoomError(
-            f"INFRA: {free // MIB} MiB of memory are free, {LEAST} workers need {needed} MiB; end other programs"
-        )
+        raise InfraError(f"{free // MIB} MiB of memory are free, {LEAST} workers need {needed} MiB; end other programs")
     return min(fits, MOST)
 
 
@@ -37,7 +33,7 @@ def main() -> int:
     """Print the number, or say why there is none."""
     try:
         sys.stdout.write(f"{workers_that_fit()}\n")
-    except NoRoomError as error:
+    except InfraError as error:
         sys.stderr.write(f"{error}\n")
         return 3
     return 0

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from itertools import combinations
 from statistics import median
 
+from SageLibrary.recording.verdict import InconclusiveError
+
 WARM_UP = 0.25
 """The share of the samples that are not judged: caches and pools fill at first."""
 FEWEST = 6
@@ -47,16 +49,12 @@ class Growth:
         return self.rise > self.allowed
 
 
-class TooFewSamplesError(AssertionError):
-    """Nothing can be said about growth after so few samples."""
-
-
 def judge(samples: Samples, allowances: Mapping[str, Allowance]) -> list[Growth]:
-    """The growth of each thing that has an allowance, in that order. Raises TooFewSamplesError, KeyError."""
+    """The growth of each thing that has an allowance, in that order. Raises InconclusiveError, KeyError."""
     judged = samples[int(len(samples) * WARM_UP) :]
     if len(judged) < FEWEST:
-        raise TooFewSamplesError(
-            f"INCONCLUSIVE: the samples after the warm-up were {len(judged)}, should be {FEWEST} or more: soak longer"
+        raise InconclusiveError(
+            f"the samples after the warm-up were {len(judged)}, should be {FEWEST} or more: soak longer"
         )
     found = []
     for name, allowance in allowances.items():

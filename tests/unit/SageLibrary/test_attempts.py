@@ -32,23 +32,23 @@ def merged(tmp_path: Path, steps: Sequence[str]) -> Test:
 
 
 def test_who_passes_late_is_flaky_and_tells_of_each_attempt(tmp_path: Path) -> None:
-    test = merged(tmp_path, ["Fail    the state was 'lost'", "Fail    INFRA: no answer", "No Operation"])
+    test = merged(tmp_path, ["Fail    the state was 'lost'", "Fail    InfraError: no answer", "No Operation"])
     assert test.passed
     assert set(test.tags) == {"mine", "flaky"}
     assert test.message.splitlines()[0] == "attempt 1 failed, attempt 2 was infra, attempt 3 passed"
     assert "attempt 1 failed (attempt-1/log.html):\n    the state was 'lost'" in test.message
-    assert "attempt 2 was infra (attempt-2/log.html):\n    INFRA: no answer" in test.message
+    assert "attempt 2 was infra (attempt-2/log.html):\n    InfraError: no answer" in test.message
     assert outcome_of(test.status, test.message, test.tags) is Outcome.FLAKY
 
 
 @pytest.mark.parametrize(
     ("steps", "outcome"),
     [
-        (["Fail    INFRA: no answer", "Fail    INFRA: still none"], Outcome.INFRA),
-        (["Fail    INFRA: no answer", "Fail    the state was 'lost'"], Outcome.FAILED),
-        (["Fail    the state was 'lost'", "Fail    INFRA: no answer"], Outcome.FAILED),
+        (["Fail    InfraError: no answer", "Fail    InfraError: still none"], Outcome.INFRA),
+        (["Fail    InfraError: no answer", "Fail    the state was 'lost'"], Outcome.FAILED),
+        (["Fail    the state was 'lost'", "Fail    InfraError: no answer"], Outcome.FAILED),
         (["Fail    the state was 'lost'", "Skip    this lab cannot"], Outcome.FAILED),
-        (["Fail    INCONCLUSIVE: nothing to kill", "Fail    INFRA: no answer"], Outcome.INFRA),
+        (["Fail    InconclusiveError: nothing to kill", "Fail    InfraError: no answer"], Outcome.INFRA),
     ],
 )
 def test_the_gravest_of_all_attempts_counts(tmp_path: Path, steps: list[str], outcome: Outcome) -> None:

@@ -17,7 +17,7 @@ from SageLibrary.context import Stage
 from SageLibrary.keywords import deployment
 from SageLibrary.keywords.deployment import DeploymentKeywords
 from SageLibrary.keywords.node import KILL_ALL, NodeKeywords
-from SageLibrary.recording.verdict import Outcome, outcome_of
+from SageLibrary.recording.verdict import InfraError, judged
 
 
 class OneAnswer:
@@ -41,7 +41,7 @@ def processes(*found: list[object]) -> str:
 def test_processes_that_cannot_be_read_are_no_clean_node(tmp_path: Path) -> None:
     with pytest.raises(NodeRefusedError, match="ended with status 126 and no answer: no python") as caught:
         words(tmp_path, 126, stderr="no python\n").node_should_run_ray_processes("head")
-    assert outcome_of("FAIL", f"{type(caught.value).__name__}: {caught.value}") is Outcome.INFRA
+    assert isinstance(judged(caught.value), InfraError)
 
 
 def test_every_process_of_the_cluster_is_told(tmp_path: Path) -> None:
@@ -57,9 +57,8 @@ def test_wheels_that_do_not_come_in_time_are_the_lab_s_trouble(tmp_path: Path, m
 
     monkeypatch.setattr(deployment.subprocess, "run", never)
     stage = cast("Stage", OneAnswer(tmp_path, Completed((), 0, "", "")))
-    with pytest.raises(AssertionError, match="were not fetched in") as caught:
+    with pytest.raises(InfraError, match="were not fetched in"):
         DeploymentKeywords(stage).fetch_wheels("isage")
-    assert outcome_of("FAIL", str(caught.value)) is Outcome.INFRA
 
 
 def test_the_kill_of_everything_spares_who_does_it(tmp_path: Path) -> None:

@@ -25,7 +25,9 @@ LOGS = """=== session_1/logs/raylet.out
 """
 
 
-def failed(message: str = "INFRA: no\n\nEvidence of every node: /somewhere", name: str = "It's Bad") -> RecordedTest:
+def failed(
+    message: str = "InfraError: no\n\nEvidence of every node: /somewhere", name: str = "It's Bad"
+) -> RecordedTest:
     return RecordedTest.of(name, "Robot.Failure", Outcome.INFRA, message, recording(), "robot/my failure.robot")
 
 
@@ -49,7 +51,7 @@ def test_without_a_failure_nothing_went_wrong(tmp_path: Path) -> None:
 
 
 def test_a_failure_without_evidence_has_no_link_to_it(tmp_path: Path) -> None:
-    assert "evidence/" not in Page(page(run_of(failed("INFRA: no")), [], tmp_path)).links
+    assert "evidence/" not in Page(page(run_of(failed("InfraError: no")), [], tmp_path)).links
 
 
 def test_only_a_run_that_passed_is_remembered_as_green(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ FLAKY = """*** Settings ***
 Library    OperatingSystem
 *** Test Cases ***
 Flaky
-    File Should Exist    {marker}    INFRA: no marker
+    File Should Exist    {marker}    InfraError: no marker
     [Teardown]    Touch    {marker}
 Left Out
     Skip    not here
@@ -99,7 +99,7 @@ def test_a_flaky_test_is_named_and_ends_with_status_1(suites: Path, reliability:
     assert done.exit_code == 1, done.output
     assert "pass rate 75.00% (3 of 4 test runs in 2 runs)" in done.output
     assert "flaky: Steady & Flaky.Flaky.Flaky: not passed in 1 of 2 runs" in done.output
-    assert "run 1, infra: INFRA: no marker" in done.output
+    assert "run 1, infra: InfraError: no marker" in done.output
     results = json.loads(output.read_text())
     assert results["skipped"] == 2
     assert [run["run"] for run in results["each_run"]] == [1, 2]

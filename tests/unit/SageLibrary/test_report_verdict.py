@@ -6,15 +6,27 @@ import json
 from pathlib import Path
 
 import pytest
+from robot.api import SkipExecution
 
 from sage_cluster.config.workers import parse_worker
+from sage_cluster.errors import NodeError
 from sage_lab import Lab
+from sage_lab.errors import NodeNotReadyError
+from sage_lab.faults import FaultNotEffectiveError
 from sage_lab.machine import kernel
 from SageLibrary import SageLibrary
 from SageLibrary.listeners.recorder import Files, Recorder
 from SageLibrary.observers.timeline import Timeline
 from SageLibrary.recording import history
-from SageLibrary.recording.verdict import STATUS, Outcome, outcome_of, raised_by_the_lab, verdict_of
+from SageLibrary.recording.verdict import (
+    STATUS,
+    InconclusiveError,
+    InfraError,
+    Outcome,
+    outcome_of,
+    raised_by_the_lab,
+    verdict_of,
+)
 
 
 @pytest.mark.parametrize(
@@ -24,19 +36,22 @@ from SageLibrary.recording.verdict import STATUS, Outcome, outcome_of, raised_by
         ("SKIP", "this lab cannot do 'delayed'", Outcome.SKIPPED),
         ("FAIL", "", Outcome.FAILED),
         ("FAIL", "the state of w1 was 'lost', should be 'running'", Outcome.FAILED),
-        ("FAIL", "INCONCLUSIVE: w1: the raylet still runs", Outcome.INCONCLUSIVE),
-        ("FAIL", "INFRA: w1: no answer", Outcome.INFRA),
-        ("FAIL", "FaultNotEffectiveError: w1: the raylet still runs", Outcome.INCONCLUSIVE),
-        ("FAIL", "sage_lab.errors.NodeNotReadyError: w1: no answer\n  -> look", Outcome.INFRA),
-        ("FAIL", "LabError: w1: no answer", Outcome.INFRA),
-        ("FAIL", "Parent suite setup failed:\nProvisionError: w1: no space", Outcome.INFRA),
+        ("FAIL", "InconclusiveError: w1: the raylet still runs", Outcome.INCONCLUSIVE),
+        ("FAIL", "InfraError: w1: no answer", Outcome.INFRA),
+        ("FAIL", "InfraError: w1: no answer\n  -> look", Outcome.INFRA),
+        ("FAIL", "InfraErrors are those of the lab", Outcome.FAILED),
+        ("FAIL", "Parent suite setup failed:\nInfraError: w1: no space", Outcome.INFRA),
         ("FAIL", "ClusterBusyError: the cluster is busy", Outcome.FAILED),
-        ("FAIL", "the message was:\nLabError: quoted", Outcome.FAILED),
-        ("FAIL", "the state was 'lost'\n\nAlso teardown failed:\nLabError: w1: no answer", Outcome.FAILED),
-        ("FAIL", "Teardown failed:\nLabError: w1: no answer", Outcome.INFRA),
-        ("FAIL", "Several failures occurred:\n\n1) INFRA: x\n\n2) the state was 'lost'", Outcome.FAILED),
-        ("FAIL", "Several failures occurred:\n\n1) INCONCLUSIVE: x\n\n2) INFRA: y", Outcome.INFRA),
-        ("FAIL", "Several failures occurred:\n\n1) INCONCLUSIVE: x\n\n2) INCONCLUSIVE: y", Outcome.INCONCLUSIVE),
+        ("FAIL", "the message was:\nInfraError: quoted", Outcome.FAILED),
+        ("FAIL", "the state was 'lost'\n\nAlso teardown failed:\nInfraError: w1: no answer", Outcome.FAILED),
+        ("FAIL", "Teardown failed:\nInfraError: w1: no answer", Outcome.INFRA),
+        ("FAIL", "Several failures occurred:\n\n1) InfraError: x\n\n2) the state was 'lost'", Outcome.FAILED),
+        ("FAIL", "Several failures occurred:\n\n1) InconclusiveError: x\n\n2) InfraError: y", Outcome.INFRA),
+        (
+            "FAIL",
+            "Several failures occurred:\n\n1) InconclusiveError: x\n\n2) InconclusiveError: y",
+            Outcome.INCONCLUSIVE,
+        ),
     ],
 )
 def test_the_outcome_of_a_test(status: str, message: str, outcome: Outcome) -> None:
@@ -88,7 +103,7 @@ def test_a_recorder_leaves_a_page_the_recordings_and_a_line_of_history(tmp_path:
     files = Files.of(tmp_path / "config.yaml", tmp_path)
     assert files == Files(tmp_path / "config.journal.jsonl", tmp_path / "faults.jsonl")
     timeline.record("w1", "running")
-    for name, status, message in [("One", "PASS", ""), ("Two", "FAIL", "INFRA: no answer")]:
+    for name, status, message in [("One", "PASS", ""), ("Two", "FAIL", "InfraError: no answer")]:
         recorder.start_test(name, "Robot.Failure")
         timeline.record("w1", "hung")
         recorder.end_test(name, "Robot.Failure", status, message, files)
@@ -127,6 +142,31 @@ def test_an_error_that_nobody_foresaw_is_that_of_whoever_raised_it_last() -> Non
 def test_such_an_error_of_the_lab_is_infra(monkeypatch: pytest.MonkeyPatch) -> None:
     library = SageLibrary()
     monkeypatch.setattr(Lab, "up", lambda *_, **__: kernel.umount(Path("/nowhere")))
-    with pytest.raises(AssertionError, match=r"^INFRA: \w+Error: .*/nowhere") as caught:
+    with pytest.raises(InfraError, match=r"^\w+Error: .*/nowhere"):
         library.run_keyword("bring_the_lab_up", [2])
-    assert outcome_of("FAIL", str(caught.value)) is Outcome.INFRA
+
+
+@pytest.mark.parametrize(
+    ("raised", "judged_as"),
+    [
+        (FaultNotEffectiveError("the raylet still runs", where="w1"), InconclusiveError),
+        (NodeNotReadyError("no answer", where="w1"), InfraError),
+        (InfraError("no room"), InfraError),
+        (InconclusiveError("nobody was away"), InconclusiveError),
+        (NodeError("no room", where="w1"), NodeError),
+        (AssertionError("the state was 'lost'"), AssertionError),
+        (SkipExecution("this lab cannot"), SkipExecution),
+    ],
+    ids=lambda value: getattr(value, "__name__", None),
+)
+def test_what_a_word_raises_is_judged_at_the_one_gate(
+    monkeypatch: pytest.MonkeyPatch, raised: Exception, judged_as: type[Exception]
+) -> None:
+    def up(*_: object, **__: object) -> Lab:
+        raise raised
+
+    monkeypatch.setattr(Lab, "up", up)
+    with pytest.raises(judged_as) as caught:
+        SageLibrary().run_keyword("bring_the_lab_up", [2])
+    assert type(caught.value) is judged_as
+    assert str(caught.value) == str(raised)
