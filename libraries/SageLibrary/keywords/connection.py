@@ -144,11 +144,15 @@ class ConnectionKeywords(Component):
             raise AssertionError(f"the host name was '{done.stdout.strip()}', should be '{node}'")
 
     @keyword
-    def new_host_key_should_be_accepted_and_kept(self, node: NodeName, known_hosts: str) -> None:
-        """With host_keys accept-new a first contact is recorded in the file, and the second is checked against it."""
-        with self._pool({"known_hosts": known_hosts, "host_keys": "accept-new"}) as pool:
+    def new_host_key_should_be_accepted_and_kept(self, node: NodeName, known_hosts: Path) -> None:
+        """With host_keys accept-new a first contact is recorded in the file, and the second is checked against it.
+
+        What an earlier run left in the file is removed first.
+        """
+        known_hosts.unlink(missing_ok=True)
+        with self._pool({"known_hosts": str(known_hosts), "host_keys": "accept-new"}) as pool:
             pool.run(Target(node), ["true"], timeout=patient(10))
-        with self._pool({"known_hosts": known_hosts}) as pool:
+        with self._pool({"known_hosts": str(known_hosts)}) as pool:
             pool.run(Target(node), ["true"], timeout=patient(10))
 
     @keyword

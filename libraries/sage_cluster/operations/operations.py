@@ -78,7 +78,7 @@ class Operations:
     def run(
         self, operation: str, work: Callable[[], Iterable[NodeResult | OperationResult]], *, wait: float = 0.0
     ) -> OperationResult:
-        """Do the work as an operation of up to ``wait`` seconds later, and tell the journal its result.
+        """Do the work as one operation, and tell the journal its result; ``wait`` as in `exclusive`.
 
         A problem of the whole (NodeError, SshError, DeploymentError) becomes the result's error; what the work gives
         is put together. Raises ClusterBusyError, ConfigError.
