@@ -27,8 +27,8 @@ def pages(results: Path) -> dict[str, str]:
     return {
         "green": page(run_of(a_test(), a_test(name="Two")), _past(4), results, green),
         "failure": page(run_of(_failed(results, Outcome.FAILED, MESSAGE), a_test()), _past(9), results, green),
-        "infra": page(run_of(_failed(results, Outcome.INFRA, f"INFRA: {LONG}"), a_test()), _past(3), results),
-        "inconclusive": page(run_of(_failed(results, Outcome.INCONCLUSIVE, "INCONCLUSIVE: no effect")), [], results),
+        "infra": page(run_of(_failed(results, Outcome.INFRA, f"InfraError: {LONG}"), a_test()), _past(3), results),
+        "inconclusive": page(run_of(_failed(results, Outcome.INCONCLUSIVE, "InconclusiveError: none")), [], results),
         "no history": page(run_of(a_test(of=Recording(0, 3))), [], results),
         "no test": page(run_of(), [], results),
         "flaky": parts.page("Robot", _ended(), [("attempt 1", Path("a.html")), ("attempt 2", Path("b.html"))]),

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
-from robot.api import SkipExecution
+from robot import rebot
+from robot import run as robot
+from robot.api import ExecutionResult, SkipExecution
 
 from sage_cluster.config.workers import parse_worker
 from sage_cluster.errors import NodeError
-from sage_lab import Lab
+from sage_lab import Lab, Topology
 from sage_lab.errors import NodeNotReadyError
 from sage_lab.faults import FaultNotEffectiveError
 from sage_lab.machine import kernel
@@ -19,6 +24,7 @@ from SageLibrary.listeners.recorder import Files, Recorder
 from SageLibrary.observers.timeline import Timeline
 from SageLibrary.recording import history
 from SageLibrary.recording.verdict import (
+    BAD,
     STATUS,
     InconclusiveError,
     InfraError,
@@ -41,6 +47,8 @@ from SageLibrary.recording.verdict import (
         ("FAIL", "InfraError: w1: no answer\n  -> look", Outcome.INFRA),
         ("FAIL", "InfraErrors are those of the lab", Outcome.FAILED),
         ("FAIL", "Parent suite setup failed:\nInfraError: w1: no space", Outcome.INFRA),
+        ("FAIL", "Parent suite teardown failed:\nInfraError: w1: no answer", Outcome.INFRA),
+        ("FAIL", "Setup failed:\nKeyword teardown failed:\nInfraError: w1: no answer", Outcome.INFRA),
         ("FAIL", "ClusterBusyError: the cluster is busy", Outcome.FAILED),
         ("FAIL", "the message was:\nInfraError: quoted", Outcome.FAILED),
         ("FAIL", "the state was 'lost'\n\nAlso teardown failed:\nInfraError: w1: no answer", Outcome.FAILED),
@@ -170,3 +178,91 @@ def test_what_a_word_raises_is_judged_at_the_one_gate(
         SageLibrary().run_keyword("bring_the_lab_up", [2])
     assert type(caught.value) is judged_as
     assert str(caught.value) == str(raised)
+
+
+SUITE = """*** Settings ***
+Library    SageLibrary
+Test Template    Bring The Lab Up
+
+*** Test Cases ***
+Nothing Is Wrong
+    [Template]
+    No Operation
+The Cluster Is Wrong                1
+The Managers Are Wrong              2
+The Fault Did Not Take Effect       3
+Nothing Was Seen                    4
+The Lab Broke                       5
+The Lab Broke Where None Foresaw    6
+This Machine Is Too Small           7
+One Row Shows The Cluster Wrong
+    3
+    5
+    1
+No Row Shows It
+    3
+    5
+A Setup Met It
+    [Setup]    Bring The Lab Up    5
+    [Template]
+    No Operation
+A Teardown Met It
+    [Template]
+    No Operation
+    [Teardown]    Bring The Lab Up    3
+It Was Expected
+    [Template]
+    Run Keyword And Expect Error    InfraError: w1: no answer*    Bring The Lab Up    5
+"""
+RAISED = (
+    AssertionError("the state was 'lost'"),
+    NodeError("no room", where="w1"),
+    FaultNotEffectiveError("the raylet still runs", where="w1"),
+    InconclusiveError("no worker was seen away"),
+    NodeNotReadyError("no answer", where="w1", fix="look"),
+    None,
+    InfraError("1 MiB of memory are free"),
+)
+OUTCOMES = {
+    "Nothing Is Wrong": Outcome.PASSED,
+    "The Cluster Is Wrong": Outcome.FAILED,
+    "The Managers Are Wrong": Outcome.FAILED,
+    "The Fault Did Not Take Effect": Outcome.INCONCLUSIVE,
+    "Nothing Was Seen": Outcome.INCONCLUSIVE,
+    "The Lab Broke": Outcome.INFRA,
+    "The Lab Broke Where None Foresaw": Outcome.INFRA,
+    "This Machine Is Too Small": Outcome.INFRA,
+    "One Row Shows The Cluster Wrong": Outcome.FAILED,
+    "No Row Shows It": Outcome.INFRA,
+    "A Setup Met It": Outcome.INFRA,
+    "A Teardown Met It": Outcome.INCONCLUSIVE,
+    "It Was Expected": Outcome.PASSED,
+}
+
+
+def test_every_verdict_of_a_run_follows_from_what_its_keywords_raised(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def up(topology: Topology, **_: Any) -> None:
+        error = RAISED[len(topology.workers) - 1]
+        if error:
+            raise error
+        kernel.umount(Path("/nowhere"))
+
+    monkeypatch.setattr(Lab, "up", up)
+    monkeypatch.setattr(Topology, "of", lambda workers, **_: SimpleNamespace(workers=range(workers)))
+    (tmp_path / "all.robot").write_text(SUITE)
+    robot(str(tmp_path / "all.robot"), outputdir=str(tmp_path), log=None, report=None, console="none")
+    rebot(str(tmp_path / "output.xml"), outputdir=str(tmp_path), output="again.xml", log=None, report=None, stdout=None)
+    for output in ("output.xml", "again.xml"):
+        tests = list(ExecutionResult(tmp_path / output).suite.all_tests)
+        assert {test.name: outcome_of(test.status, test.message) for test in tests} == OUTCOMES
+        tags = {test.name: set(test.tags) for test in tests}
+        assert tags == {
+            name: {f"verdict-{outcome}"} if outcome in BAD[1:] else set() for name, outcome in OUTCOMES.items()
+        }
+    recorded = json.loads((tmp_path / "recordings.json").read_text())["results"]
+    assert {test["name"]: test["outcome"] for test in recorded} == OUTCOMES
+    messages = {test["name"]: test["message"] for test in recorded}
+    assert messages["The Lab Broke"] == "InfraError: w1: no answer\n  -> look"
+    assert re.match(r"InfraError: \w+Error: .*/nowhere", messages["The Lab Broke Where None Foresaw"])
