@@ -18,10 +18,8 @@ from sage_cluster.deployment.package import Package, PackageFile
 from sage_cluster.errors import CommandTimeoutError, ConnectionLostError, NodeError, StaleConnectionError
 from sage_cluster.nodes.program import ANSWER, READ_PROGRAM, program
 from sage_cluster.nodes.spec import RayNode
-from sage_cluster.on_node.deploy import main
 from sage_cluster.on_node.deploy.deploy import deploy, rollback
 from sage_cluster.on_node.deploy.facts import facts
-from sage_cluster.on_node.deploy.talk import Talk
 from sage_cluster.on_node.protocol import Deployed, DeploySpec, Facts, NodeSpec, RollbackSpec
 from sage_cluster.ssh.connection import BROKEN, SshStream
 from sage_cluster.ssh.pool import SshPool
@@ -64,7 +62,7 @@ class DeploymentNodes:
     ) -> dict[str, Any]:
         """Send what the node lacks, have it installed and tried, and switch; with ``dry_run`` only ask what it lacks.
 
-        The answer is that of `sage_cluster.on_node.deploy.deploy`, with ``package``, ``files_sent``,
+        The answer is that of `sage_cluster.on_node.deploy.deploy.deploy`, with ``package``, ``files_sent``,
         ``files_skipped``, ``bytes_sent`` (as sent, compressed and encoded; for a dry run those of the files) and the
         first SHOWN_FILES paths that were ``sent``.
         """
@@ -104,7 +102,7 @@ class NodeTalk:
     """
 
     def __init__(
-        self, pool: SshPool, node: RayNode, command: Callable[[Spec, Talk], Any], spec: Spec, timeout: float
+        self, pool: SshPool, node: RayNode, command: Callable[[Spec], object], spec: Spec, timeout: float
     ) -> None:
         self._pool = pool
         self._node = node
@@ -112,7 +110,7 @@ class NodeTalk:
         self._deadline = time.monotonic() + timeout
         self._heard_at = time.monotonic()
         self._heard: deque[dict[str, Any]] = deque()
-        text = program(command.__module__, main.__name__)
+        text = program(command.__module__)
         size = str(len(text.encode()))
         argv = [node.spec["python"], "-I", "-S", "-u", "-c", READ_PROGRAM, size, command.__name__, json.dumps(spec)]
         self._stream = self._open(argv)

@@ -12,9 +12,10 @@ from functools import cache
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 
-from sage_cluster import on_node
+from sage_cluster.on_node import main
 
-PACKAGE = on_node.__name__
+ENTRY = main.__name__
+PACKAGE = ENTRY.rpartition(".")[0]
 ANSWER = "sage-cluster-answer:"
 IMPORT = re.compile(rf"^from ({re.escape(PACKAGE)}[\w.]*) import (\([^)]*\)|.+)$", re.MULTILINE)
 """An import at the top of a module, not one for type checkers. Programs are made in many threads at once, where the ast
@@ -47,17 +48,17 @@ UNPACK = "import binascii, zlib\nexec(zlib.decompress(binascii.a2b_base64({packe
 
 
 @cache
-def program(command: str, entry: str = f"{PACKAGE}.main") -> str:
-    """The program that runs a function of the module ``command`` by the module ``entry``.
+def program(command: str) -> str:
+    """The program that runs a function of the module ``command``.
 
     Its arguments are the function's name and the specification as JSON.
     """
     sources: dict[str, str] = {}
-    for module in (entry, command):
+    for module in (ENTRY, command):
         _add(module, sources)
     packages = {name.rpartition(".")[0] for name in sources} | {PACKAGE.partition(".")[0]}
     text = LOADER.format(
-        packages=sorted(packages), sources=list(sources.items()), command=command, entry=entry, answer=ANSWER
+        packages=sorted(packages), sources=list(sources.items()), command=command, entry=ENTRY, answer=ANSWER
     )
     return UNPACK.format(packed=b64encode(zlib.compress(text.encode(), 9)).decode())
 

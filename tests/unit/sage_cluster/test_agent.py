@@ -21,6 +21,8 @@ from sage_cluster.on_node import logs, ray_view
 from sage_cluster.on_node import probe as on_probe
 from sage_cluster.on_node import start as on_start
 from sage_cluster.on_node import stop as on_stop
+from sage_cluster.on_node.deploy.deploy import deploy, rollback
+from sage_cluster.on_node.deploy.facts import facts
 from sage_cluster.on_node.head import start_head
 from sage_cluster.on_node.main import answer, run
 from sage_cluster.on_node.watch import watch
@@ -40,6 +42,9 @@ COMMANDS = [
     ray_view.await_raylet_end,
     logs.read_log,
     watch,
+    deploy,
+    rollback,
+    facts,
 ]
 
 

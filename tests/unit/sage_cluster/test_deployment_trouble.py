@@ -16,8 +16,9 @@ from sage_cluster.deployment import session
 from sage_cluster.deployment.package import make_package
 from sage_cluster.deployment.wheel import read_wheel
 from sage_cluster.errors import CommandTimeoutError, ConnectionLostError, NodeError
-from sage_cluster.on_node.deploy import main
+from sage_cluster.on_node import main
 from sage_cluster.on_node.deploy.store import DeployError
+from sage_cluster.on_node.deploy.talk import in_conversation
 from tests.support.nodes import Make, Node, PipeStream
 from tests.support.wheels import make_wheel
 
@@ -149,7 +150,7 @@ def test_errors_of_the_system_are_told_in_words() -> None:
     def full(_spec: dict[str, Any], _talk: object) -> dict[str, Any]:
         raise OSError(errno.ENOSPC, "No space left on device", "/x")
 
-    assert "the disk is full (/x)" in json.loads(main.run(full, "{}"))["problem"]
+    assert "the disk is full (/x)" in json.loads(main.run(in_conversation(full), "{}"))["problem"]
 
 
 def test_a_home_that_cannot_be_written_is_named(node: Node, package: Make) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, cast
 
 from sage_cluster.on_node.deploy import install
 from sage_cluster.on_node.deploy.store import DeployError, Store
-from sage_cluster.on_node.deploy.talk import Talk
+from sage_cluster.on_node.deploy.talk import Talk, in_conversation
 from sage_cluster.on_node.environment import find_environment
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ LOCK_SECONDS = 30.0
 RAW_DEFLATE = -15
 
 
+@in_conversation
 def deploy(spec: DeploySpec, talk: Talk) -> Deployed:
     """Take part in a deployment. The conversation: manifest in, what lacks out, blobs in, ready out, switch in.
 
@@ -38,6 +39,7 @@ def deploy(spec: DeploySpec, talk: Talk) -> Deployed:
         return _deploy(spec, store, talk, manifest)
 
 
+@in_conversation
 def rollback(spec: RollbackSpec, _talk: Talk) -> Deployed:
     """Switch to the release before the current one, once it has been tried. Answers as `deploy`. Raises DeployError."""
     store = Store(spec["sage_home"])

@@ -8,7 +8,7 @@ import subprocess
 from typing import TYPE_CHECKING
 
 from sage_cluster.on_node.deploy.store import DeployError
-from sage_cluster.on_node.deploy.talk import Talk
+from sage_cluster.on_node.deploy.talk import Talk, in_conversation
 from sage_cluster.on_node.environment import find_environment
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ print({answer!r} + json.dumps({
 """.replace("{answer!r}", repr(ANSWER))
 
 
+@in_conversation
 def facts(spec: NodeSpec, _talk: Talk) -> Facts:
     """``python``, ``implementation``, ``machine``, ``libc`` and ``installed`` (names and versions) of Ray's Python.
 

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import select
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from functools import wraps
+from typing import Any, TypeVar
 
 from sage_cluster.on_node.deploy.store import DeployError
 
 SILENCE_SECONDS = 20.0
 BEAT_SECONDS = 2.0
 CHUNK_BYTES = 1 << 16
+Spec = TypeVar("Spec")
+Answer = TypeVar("Answer")
 
 
 class Talk:
@@ -65,3 +69,22 @@ class Talk:
         finally:
             ended.set()
             thread.join()
+
+
+def in_conversation(command: Callable[[Spec, Talk], Answer]) -> Callable[[Spec], Answer]:
+    """Let a command talk with the controller while it works. An error of the system is told as a DeployError."""
+
+    @wraps(command)
+    def conversing(spec: Spec) -> Answer:
+        talk = Talk()
+        try:
+            with talk.beating():
+                return command(spec, talk)
+        except OSError as error:
+            if error.errno in (errno.ENOSPC, errno.EDQUOT):
+                problem = f"the disk is full ({error.filename or error.strerror}); make room"
+            else:
+                problem = f"{error.filename or 'this node'}: {error.strerror or error}"
+            raise DeployError(problem) from error
+
+    return conversing
