@@ -7,8 +7,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 ROOT = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent
 
@@ -50,8 +48,3 @@ def test_nobody_is_told_of_vagrant_who_does_not_use_it() -> None:
     program = "import sys, sage_lab.cli.main, sage_lab.faults, SageLibrary; print('vagrant' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert (done.stdout, done.stderr) == ("False\n", "")
-
-
-@pytest.mark.parametrize("name", ["README.md", "Makefile", "pyproject.toml"])
-def test_the_door_is_there(name: str) -> None:
-    assert (ROOT / name).is_file()

@@ -17,8 +17,10 @@ from sage_lab.providers.container import provider
 pytestmark = pytest.mark.lab
 
 SAGE_LAB = str(Path(sys.prefix) / "bin" / "sage-lab")
-# A lab with one worker writes 14 entries; the last moment is the complete lab.
-MOMENTS = [1, 2, 3, 4, 5, 6, 8, 9, 11, 13, 14, 99]
+ENTRIES = 14
+"""How many a lab with one worker writes into its ledger."""
+MOMENTS = [1, 2, 3, 4, 5, 6, 8, 9, 11, 13, ENTRIES, ENTRIES + 1]
+"""At so many entries the controller is killed; the last is never reached, so it is the complete lab."""
 
 
 @pytest.fixture
@@ -104,6 +106,7 @@ def test_the_next_up_takes_over_what_a_killed_one_left(name: str) -> None:
 
 def test_down_killed_is_finished_by_a_sweep(name: str) -> None:
     Lab.up(Topology.of(workers=1), name=name)
+    assert entries(name) == ENTRIES, "MOMENTS is to be chosen anew"
     all_of_them = mounts(name)
     assert all_of_them
     kill_when(start("down", "--name", name), lambda: mounts(name) < all_of_them)

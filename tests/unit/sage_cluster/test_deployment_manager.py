@@ -36,7 +36,7 @@ def test_nodes_that_are_not_reached_are_failures_that_name_them(config: Path, tm
     manager = DeploymentManager(ConfigManager(config))
     result = manager.deploy(project=make_wheel(tmp_path))
     assert [node.name for node in result.failed] == ["127.0.0.1", "localhost"]
-    assert all("refused" in node.error or "listens" in node.error for node in result.failed)
+    assert [node.error for node in result.failed if "the connection was refused" not in node.error] == []
     assert [node.success for node in manager.rollback().nodes] == [False, False]
     manager.config.set("deploy.project", str(make_wheel(tmp_path)))
     assert manager.deploy_to_all_workers() == (0, 1)

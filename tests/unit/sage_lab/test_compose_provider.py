@@ -86,7 +86,9 @@ def test_a_sweep_asks_the_engine_of_the_lab_for_what_has_its_label_and_removes_t
     )
     assert engine.sweep(f"{HERE} t-lab")
     lists = [line for line in docker.words if " ls " in line]
-    assert all("label=com.docker.compose.project=t-lab" in line or "reference=sage-lab/t-lab" in line for line in lists)
+    containers, *others, images = ("label=com.docker.compose.project=t-lab" in line for line in lists)
+    assert (containers, set(others), images) == (True, {True}, False)
+    assert "reference=sage-lab/t-lab" in lists[-1]
     assert [line.removeprefix(f"--host {HERE} ") for line in docker.words if " rm " in line] == [
         "container rm --force c1 c2",
         "image rm --force i1",

@@ -30,7 +30,8 @@ def test_only_the_container_lab_s_checks_count() -> None:
     assert not container.fit([good, Finding("container lab", "runc", False, "not there", "install it")])
 
 
-def test_every_failure_has_a_fix_and_no_success_has_one() -> None:
+def test_every_failure_has_a_fix_and_no_success_has_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(acceleration, "KVM", tmp_path / "no-kvm")  # a unit test boots no guest
     for finding in container.examine(Topology.of(2)) + vm.examine(workers=2):
         assert bool(finding.fix) is not finding.good, finding
         assert finding.found
