@@ -1,6 +1,7 @@
 """Print every error message of the product as a page in Markdown, from the places in the source that raise it.
 
-What a message says to do is its ``fix`` in the source, or, where that has none, its entry in docs/fixes.yaml.
+What a message says to do is its ``fix`` in the source, or, where that has none, its entry in docs/fixes.yaml, which
+has the cause too, where one is worth telling.
 usage: python provision/controller/list_errors.py >docs/errors.md
 """
 
@@ -35,7 +36,7 @@ HEADER = """\
 # Every error message
 
 Search this page for words of the message that you see; `…` stands for what differs from time to time.
-The sentence below a heading is the cause. [troubleshooting.md](troubleshooting.md) says more of some.
+[troubleshooting.md](troubleshooting.md) has what shows itself without a message.
 This page is made from the source by `make docs`.
 """
 
@@ -63,7 +64,7 @@ def messages(package: str) -> Iterator[Message]:
             if _says_something(text):  # otherwise it passes on what another one said
                 fix = next((_text(k.value, known) for k in call.keywords if k.arg == "fix"), "")
                 place = f"{path.relative_to(ROOT)}:{call.lineno}"
-                yield Message(package, error, text, fix if _says_something(fix) else "", place)
+                yield Message(package, error, " ".join(text.split()), fix if _says_something(fix) else "", place)
 
 
 def causes() -> dict[str, str]:
@@ -76,17 +77,23 @@ def causes() -> dict[str, str]:
     return found
 
 
-def page(fixes: dict[str, str]) -> str:
-    """The whole page."""
-    why = causes()
+def page(advice: dict[str, dict[str, str]]) -> str:
+    """The whole page; ``advice`` is what docs/fixes.yaml says."""
+    means = causes()
     parts = [HEADER]
     for package, title in PACKAGES.items():
         parts.append(f"## {title}\n")
         found = sorted(set(messages(package)), key=lambda m: (m.error, m.text))
         for error in dict.fromkeys(message.error for message in found):
-            rows = {_row(message, fixes) for message in found if message.error == error}
-            parts.append(f"### {error}\n\n{why[error]}\n")
-            parts.append("\n".join(["| message | what to do |", "|---|---|", *sorted(rows), ""]))
+            parts.append(f"### {error}\n\n{means[error]}\n")
+            if shared := advice["fix"].get(error, ""):
+                parts.append(f"**What to do:** {shared}\n")
+            rows = sorted({(m.text, _what_to_do(m, advice)) for m in found if m.error == error})
+            if any(todo for _, todo in rows):
+                table = (f"| {_cell(text)} | {_cell(todo)} |" for text, todo in rows)
+                parts.append("\n".join(["| message | what to do |", "|---|---|", *table, ""]))
+            else:
+                parts.append("\n".join([*(f"- {_cell(text)}" for text, _ in rows), ""]))
     return "\n".join(parts)
 
 
@@ -94,9 +101,9 @@ def _says_something(text: str) -> bool:
     return bool(text.replace(VARIES, "").strip(" :;,.()'\n"))
 
 
-def _row(message: Message, fixes: dict[str, str]) -> str:
-    fix = message.fix or fixes.get(message.text, fixes.get(message.error, ""))
-    return f"| {_cell(message.text)} | {_cell(fix)} |"
+def _what_to_do(message: Message, advice: dict[str, dict[str, str]]) -> str:
+    fix = message.fix or advice["fix"].get(message.text, "")
+    return " ".join(filter(None, [advice["why"].get(message.text, ""), fix[:1].upper() + fix[1:]]))
 
 
 def _cell(text: str) -> str:

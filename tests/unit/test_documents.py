@@ -30,17 +30,18 @@ def errors() -> ModuleType:
 
 
 @pytest.fixture(scope="module")
-def fixes(errors: ModuleType) -> dict[str, str]:
-    said: dict[str, str] = yaml.safe_load(errors.FIXES.read_text(encoding="utf-8"))
+def advice(errors: ModuleType) -> dict[str, dict[str, str]]:
+    said: dict[str, dict[str, str]] = yaml.safe_load(errors.FIXES.read_text(encoding="utf-8"))
     return said
 
 
-def test_the_list_of_errors_is_current(errors: ModuleType, fixes: dict[str, str]) -> None:
+def test_the_list_of_errors_is_current(errors: ModuleType, advice: dict[str, dict[str, str]]) -> None:
     page = (ROOT / "docs" / "errors.md").read_text(encoding="utf-8")
-    assert page == errors.page(fixes), "run 'make docs'"
+    assert page == errors.page(advice), "run 'make docs'"
 
 
-def test_every_message_has_a_cause_and_says_what_to_do(errors: ModuleType, fixes: dict[str, str]) -> None:
+def test_every_message_has_a_cause_and_says_what_to_do(errors: ModuleType, advice: dict[str, dict[str, str]]) -> None:
+    fixes = advice["fix"]
     found = [message for package in errors.PACKAGES for message in errors.messages(package)]
     assert len(found) > 200
     causes = errors.causes()
@@ -49,10 +50,11 @@ def test_every_message_has_a_cause_and_says_what_to_do(errors: ModuleType, fixes
     assert not lack, "give the error a fix=, or an entry in docs/fixes.yaml"
 
 
-def test_every_entry_of_the_fixes_is_used(errors: ModuleType, fixes: dict[str, str]) -> None:
-    found = [message for package in errors.PACKAGES for message in errors.messages(package) if not message.fix]
-    used = {message.text for message in found} | {message.error for message in found}
-    assert not set(fixes) - used
+def test_every_entry_of_the_fixes_is_used(errors: ModuleType, advice: dict[str, dict[str, str]]) -> None:
+    found = [message for package in errors.PACKAGES for message in errors.messages(package)]
+    without = [message for message in found if not message.fix]
+    assert not set(advice["fix"]) - {message.text for message in without} - {message.error for message in without}
+    assert not set(advice["why"]) - {message.text for message in found}
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
