@@ -28,7 +28,7 @@ quick:          ## The tests that take seconds each: configuration and connectio
 	@provision/controller/install.sh
 	@provision/controller/acceptance.sh quick --include quick robot/configuration.robot robot/connection.robot
 
-plan:           ## What a run would do, and how long, without a machine: make plan SUITES=robot/failure.robot
+plan:           ## What a run would do and how long it takes, without a machine: make plan SUITES=robot/failure.robot
 	@provision/controller/install.sh
 	@.venv/bin/sage-test plan $(or $(SUITES),robot)
 
@@ -54,7 +54,7 @@ scaling:        ## Workers join and leave, one and many; ten go up, restart one 
 	@export SAGE_LAB_TOPOLOGY=resources/topologies/ten-workers.yaml; .venv/bin/sage-lab doctor --topology $$SAGE_LAB_TOPOLOGY && \
 	    provision/controller/acceptance.sh scaling robot/scaling.robot
 
-stress:         ## Many workers, OPERATIONS (100) at random from a SEED, eight callers at once, a SOAK (15m) of faults
+stress:         ## Many workers, OPERATIONS (100) at random from a SEED, eight callers at once, a SOAK (15m) of random faults
 	@provision/controller/install.sh stress
 	@LAB_WORKERS=$(LAB_WORKERS) SEED=$(SEED) OPERATIONS=$(OPERATIONS) ROUNDS=$(ROUNDS) SOAK=$(SOAK) provision/controller/stress.sh
 

@@ -10,7 +10,8 @@ if [[ "${1:-}" != --inside ]]; then
     suites=("$@")
     ((${#suites[@]})) || suites=(robot/lifecycle.robot robot/machines.robot)
     [[ $EUID -eq 0 ]] || { echo "It needs root: sudo make lifecycle-vm" >&2; exit 1; }
-    tried='import sys; from sage_lab import doctor_vm as d; print(d.acceleration(lambda told: print(told, file=sys.stderr)))'
+    tried='import sys; from sage_lab.providers.vagrant.acceleration import acceleration
+print(acceleration(lambda line: print(line, file=sys.stderr)))'
     SAGE_ACCELERATION="${SAGE_ACCELERATION:-$(.venv/bin/python -c "$tried")}"
     # The newest Ray does not start under software emulation.
     [[ "$SAGE_ACCELERATION" == kvm ]] || export SAGE_RAY="${SAGE_RAY:-ray==2.49.2}"

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import importlib
+import importlib.util
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
+
+import pytest
 
 ROOT = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent
@@ -41,6 +46,18 @@ def test_a_dry_run_of_all_suites_passes_and_makes_no_lab(tmp_path: Path) -> None
     assert ", 0 failed" in done.stdout
     assert "[ WARN ]" not in done.stdout + done.stderr
     assert not (tmp_path / "labs").exists()
+
+
+@pytest.mark.parametrize("script", sorted(ROOT.glob("provision/**/*.sh")), ids=lambda path: path.name)
+def test_modules_that_a_script_names_are_there(script: Path) -> None:
+    text = script.read_text(encoding="utf-8")
+    named = re.findall(
+        r"(?:-m |from |libdoc --quiet )((?:sage_lab|sage_cluster|SageLibrary)[\w.]*)(?: import (\w+))?", text
+    )
+    for module, name in named:
+        package, _, last = module.rpartition(".")
+        found = importlib.import_module(package if last[:1].isupper() and package else module)
+        assert not name or hasattr(found, name) or importlib.util.find_spec(f"{module}.{name}"), f"{module}.{name}"
 
 
 def test_nobody_is_told_of_vagrant_who_does_not_use_it() -> None:

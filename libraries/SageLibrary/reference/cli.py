@@ -1,7 +1,8 @@
-"""The command ``sage-lab words``: what a tester can say."""
+"""The command ``sage-lab vocabulary``: what a suite can say."""
 
 from __future__ import annotations
 
+import copy
 import json
 import re
 import sys
@@ -45,21 +46,21 @@ class Entry:
         return f"{' '.join(self.arguments)} {self.meaning}"
 
 
-@click.command("words")
+@click.command("vocabulary")
 @click.argument("query", nargs=-1, metavar="[SEARCH]...")
-@click.option("--chinese", is_flag=True, help="Show the Chinese words too.")
+@click.option("--chinese", is_flag=True, help="Show the Chinese names too.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def words(query: tuple[str, ...], *, chinese: bool, as_json: bool) -> None:
+def vocabulary(query: tuple[str, ...], *, chinese: bool, as_json: bool) -> None:
     """Show what a suite can say: keywords with their arguments, faults, targets, nodes, states, problems, times.
 
     SEARCH may be misspelt or in Chinese. An argument with '=' is optional, one with '*' may be repeated.
 
     \b
     Examples:
-      sage-lab words
-      sage-lab words node state
-      sage-lab words fault partiton
-      sage-lab words --chinese power
+      sage-lab vocabulary
+      sage-lab vocabulary node state
+      sage-lab vocabulary fault partiton
+      sage-lab vocabulary --chinese power
     """
     sought = " ".join(query)
     entries = _entries()
@@ -70,7 +71,12 @@ def words(query: tuple[str, ...], *, chinese: bool, as_json: bool) -> None:
     elif entries:
         _print(entries, chinese=chinese or not sought.isascii())
     if not entries:
-        raise click.ClickException(f"no word is like '{sought}'; 'sage-lab words' shows all")
+        raise click.ClickException(f"nothing is like '{sought}'; 'sage-lab vocabulary' shows all")
+
+
+words = copy.copy(vocabulary)
+"""The command by its former name."""
+words.hidden = True
 
 
 def _entries() -> list[Entry]:
@@ -93,7 +99,7 @@ def _plain(entry: Entry) -> dict[str, object]:
 def _print(entries: list[Entry], *, chinese: bool) -> None:
     table = Table(box=box.SIMPLE_HEAD, expand=False)
     table.add_column("kind", no_wrap=True)
-    table.add_column("word    and its arguments")
+    table.add_column("name    and its arguments")
     if chinese:
         table.add_column("Chinese", no_wrap=True)
     table.add_column("meaning")

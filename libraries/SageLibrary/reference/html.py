@@ -1,4 +1,4 @@
-"""The reference as libdoc's own page, with its search: the library and all resources on one page, the rooms as tags."""
+"""The reference as libdoc's own page, with its search: library and resources on one page, groups as tags."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ from pathlib import Path
 
 from robot.libdocpkg import LibraryDocumentation
 
-from SageLibrary.reference.keywords import resources, rooms
+from SageLibrary.reference.keywords import groups, resources
 
 
 def write_page(path: Path) -> None:
     """Write the page to ``path``."""
     page = LibraryDocumentation("SageLibrary")
-    room_of = rooms()
+    group_of = groups()
     for keyword in page.keywords:
-        keyword.tags.add([room_of[keyword.name]])
+        keyword.tags.add([group_of[keyword.name]])
     found = list(page.keywords)
     for resource in resources():
         more = LibraryDocumentation(str(resource)).keywords

@@ -1,4 +1,4 @@
-"""Every keyword with its arguments and its room, as libdoc finds them in the library and the resources."""
+"""Every keyword with its arguments and its group, as libdoc finds them in the library and the resources."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Keyword:
     name: str
     arguments: tuple[str, ...]
     doc: str
-    room: str
+    group: str
     chinese: str = ""
 
     @property
@@ -34,14 +34,14 @@ class Keyword:
 
 
 def keywords() -> list[Keyword]:
-    """Those of the library, room by room, and those of each resource in ``resources/``."""
-    room_of, chinese = rooms(), {english: name for english, (name, _) in words().keywords.items()}
-    found = [_keyword(one, room_of[one.name], chinese) for one in LibraryDocumentation("SageLibrary").keywords]
-    order = list(dict.fromkeys(room_of.values()))
-    found.sort(key=lambda keyword: (order.index(keyword.room), keyword.name))
+    """Those of the library, group by group, and those of each resource in ``resources/``."""
+    group_of, chinese = groups(), {english: name for english, (name, _) in words().keywords.items()}
+    found = [_keyword(one, group_of[one.name], chinese) for one in LibraryDocumentation("SageLibrary").keywords]
+    order = list(dict.fromkeys(group_of.values()))
+    found.sort(key=lambda keyword: (order.index(keyword.group), keyword.name))
     for path in resources():
-        room, chinese = str(path.relative_to(ROOT)), words_of_resource(path.name)
-        more = [_keyword(one, room, chinese) for one in LibraryDocumentation(str(path)).keywords]
+        group, chinese = str(path.relative_to(ROOT)), words_of_resource(path.name)
+        more = [_keyword(one, group, chinese) for one in LibraryDocumentation(str(path)).keywords]
         found += sorted(more, key=lambda keyword: keyword.name)
     return found
 
@@ -51,8 +51,8 @@ def resources() -> list[Path]:
     return sorted(RESOURCES.glob("*.resource"))
 
 
-def rooms() -> dict[str, str]:
-    """The room of each keyword of the library, in the library's order."""
+def groups() -> dict[str, str]:
+    """The group of each keyword of the library, in the library's order."""
     library = SageLibrary()  # touches no machine
     return {
         name.replace("_", " ").title(): (type(method.__self__).__doc__ or "").split("\n")[0].split(".")[0]
@@ -60,9 +60,9 @@ def rooms() -> dict[str, str]:
     }
 
 
-def _keyword(one: Any, room: str, chinese: dict[str, str]) -> Keyword:  # noqa: ANN401 - libdoc has no type hints
+def _keyword(one: Any, group: str, chinese: dict[str, str]) -> Keyword:  # noqa: ANN401 - libdoc has no type hints
     arguments = tuple(_argument(argument) for argument in one.args)
-    return Keyword(one.name, arguments, one.doc, room, chinese.get(one.name, ""))
+    return Keyword(one.name, arguments, one.doc, group, chinese.get(one.name, ""))
 
 
 def _argument(argument: Any) -> str:  # noqa: ANN401 - libdoc has no type hints

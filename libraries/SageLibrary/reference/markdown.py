@@ -8,13 +8,13 @@ from itertools import groupby
 from SageLibrary.reference.keywords import Keyword, keywords
 from SageLibrary.reference.values import Value, values
 
-HEAD = """# Every word of a suite
+HEAD = """# The vocabulary of a suite
 
-Made by `make docs` from the source; do not edit. `sage-lab words SEARCH` searches the same list in a terminal, also
-when a word is misspelt; `results/keywords.html`, which `make docs` makes too, has Robot Framework's own search.
+Made by `make docs` from the source; do not edit. `sage-lab vocabulary SEARCH` searches the same list in a terminal,
+even when misspelt; `results/keywords.html`, which `make docs` makes too, has Robot Framework's own search.
 
 An argument with `=` is optional and shows its default, one with `*` may be repeated or left out. Every argument can be
-given by its name: `within=30 s`. Case, and spaces or hyphens within a word, do not matter.
+given by its name: `within=30 s`. Case, spaces and hyphens do not matter.
 """
 FAULTS = "Faults"
 TITLES = {
@@ -32,17 +32,17 @@ def page() -> str:
     """The whole page."""
     words = keywords()
     names = {one.name for one in words}
-    rooms = [(room, list(found)) for room, found in groupby(words, key=lambda one: one.room)]
+    groups = [(group, list(found)) for group, found in groupby(words, key=lambda one: one.group)]
     kinds = [(title, list(found)) for title, found in groupby(values(), key=_title)]
-    contents = [f"- [{title}](#{_anchor(title)})" for title, _ in [*rooms, *kinds]]
+    contents = [f"- [{title}](#{_anchor(title)})" for title, _ in [*groups, *kinds]]
     parts = [HEAD, "\n".join(contents)]
-    parts += [_room(room, found, names) for room, found in rooms]
+    parts += [_group(group, found, names) for group, found in groups]
     parts += [_values(title, found) for title, found in kinds]
     return "\n\n".join(part.strip("\n") for part in parts) + "\n"
 
 
-def _room(room: str, found: list[Keyword], names: set[str]) -> str:
-    entries = [f"## {room}"]
+def _group(group: str, found: list[Keyword], names: set[str]) -> str:
+    entries = [f"## {group}"]
     for one in found:
         arguments = [f"`{'    '.join(one.arguments)}`"] if one.arguments else []
         chinese = [f"In Chinese: {one.chinese}"] if one.chinese else []

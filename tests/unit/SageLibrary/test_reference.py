@@ -28,7 +28,7 @@ WORDS = [*((one.name, one.meaning) for one in keywords()), *((one.word, one.mean
 
 
 def words(*arguments: str) -> Result:
-    return CliRunner().invoke(commands, ["words", *arguments])
+    return CliRunner().invoke(commands, ["vocabulary", *arguments])
 
 
 def test_the_page_is_current() -> None:
@@ -107,7 +107,12 @@ def test_chinese_is_shown_when_it_is_asked_for() -> None:
 def test_nothing_found_says_so() -> None:
     done = words("zzzz")
     assert done.exit_code == 1
-    assert "no word is like 'zzzz'; 'sage-lab words' shows all" in done.output
+    assert "nothing is like 'zzzz'; 'sage-lab vocabulary' shows all" in done.output
+
+
+def test_the_command_s_former_name_still_works() -> None:
+    done = CliRunner().invoke(commands, ["words", "worker"])
+    assert (done.exit_code, done.stdout) == (0, words("worker").stdout)
 
 
 def test_every_part_of_a_search_has_to_be_met() -> None:
@@ -117,5 +122,5 @@ def test_every_part_of_a_search_has_to_be_met() -> None:
 
 def test_other_packages_add_commands_and_help_lists_them() -> None:
     listed = CliRunner().invoke(commands, ["--help"]).stdout
-    assert "\n  words " in listed
+    assert "\n  vocabulary " in listed
     assert "\n  up " in listed
