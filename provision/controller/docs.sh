@@ -9,5 +9,6 @@ make_page() {   # FILE COMMAND...: a command that fails leaves the page as it wa
 }
 make_page docs/configuration.md sage-cluster config reference
 make_page docs/errors.md python provision/controller/list_errors.py
+make_page docs/packages.svg python provision/controller/draw_packages.py
 python -m SageLibrary.reference docs/keywords.md results/keywords.html
 libdoc --quiet SageLibrary.chinese.Chinese results/keywords.zh-CN.html

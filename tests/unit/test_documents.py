@@ -19,14 +19,18 @@ ROOT = Path(__file__).parents[2]
 DOCUMENTS = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
 
 
-@pytest.fixture(scope="module")
-def errors() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("list_errors", ROOT / "provision" / "controller" / "list_errors.py")
+def _script(name: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(name, ROOT / "provision" / "controller" / f"{name}.py")
     assert spec
     assert spec.loader
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+@pytest.fixture(scope="module")
+def errors() -> ModuleType:
+    return _script("list_errors")
 
 
 @pytest.fixture(scope="module")
@@ -38,6 +42,12 @@ def advice(errors: ModuleType) -> dict[str, dict[str, str]]:
 def test_the_list_of_errors_is_current(errors: ModuleType, advice: dict[str, dict[str, str]]) -> None:
     page = (ROOT / "docs" / "errors.md").read_text(encoding="utf-8")
     assert page == errors.page(advice), "run 'make docs'"
+
+
+def test_the_picture_of_the_packages_is_current() -> None:
+    assert (ROOT / "docs" / "packages.svg").read_text(encoding="utf-8") == _script("draw_packages").draw(), (
+        "run 'make docs'"
+    )
 
 
 def test_every_message_has_a_cause_and_says_what_to_do(errors: ModuleType, advice: dict[str, dict[str, str]]) -> None:
