@@ -18,14 +18,14 @@ from SageLibrary.context import Stage
 from SageLibrary.keywords.component import Component
 from SageLibrary.keywords.interruption import InterruptionKeywords
 from SageLibrary.recording.verdict import InfraError
-from SageLibrary.report.trend import chart
+from SageLibrary.report import trend
+from SageLibrary.report.tables import Row, table
 from SageLibrary.stress.faults_at_random import Blow, draw
 from SageLibrary.stress.growth import Growth, judge
 from SageLibrary.stress.long_manager import LongManager
 from SageLibrary.stress.model import Deed, Operation
 from SageLibrary.stress.sampling import allowances, sample
 from SageLibrary.stress.seed import the_seed
-from SageLibrary.stress.tables import Row, table
 from SageLibrary.waiting import wait_until
 
 HEALTHY = timedelta(minutes=5)
@@ -116,7 +116,8 @@ class SoakKeywords(Component):
         heads = ("", "first", "last", "least", "most", "rise by the slope", "allowed", "verdict")
         logger.info(f"judged without the warm-up: {table(heads, rows)}", html=True)
         for name in samples[0][1]:
-            logger.info(name + chart(name, [(f"{at:.0f} s", values[name]) for at, values in samples], ""), html=True)
+            chart = trend.Chart.of(name, [(f"{at:.0f} s", values[name]) for at, values in samples], "")
+            logger.info(name + trend.draw(chart), html=True)
 
 
 def _all_run(states: dict[str, str]) -> bool:

@@ -11,6 +11,7 @@ from robot.api.deco import keyword
 from SageLibrary.arguments.spare import SPARE
 from SageLibrary.context import Stage
 from SageLibrary.keywords.component import Component
+from SageLibrary.report.tables import Row, table
 from SageLibrary.stress.callers import Round, run_round
 from SageLibrary.stress.capacity import workers_that_fit
 from SageLibrary.stress.model import ClusterModel, Deed, Operation
@@ -18,7 +19,6 @@ from SageLibrary.stress.observed import INTERVAL
 from SageLibrary.stress.performer import Outcome
 from SageLibrary.stress.real_cluster import RealCluster
 from SageLibrary.stress.seed import the_seed
-from SageLibrary.stress.tables import Row, table
 
 
 class StressKeywords(Component):

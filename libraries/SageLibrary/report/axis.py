@@ -31,17 +31,10 @@ class Axis:
         """A moment for people, in seconds since the begin."""
         return "no time" if at is None else f"{at - self.first:.1f} s"
 
-    def ticks(self, top: float, bottom: float) -> list[str]:
-        """A line and a number at round times, as parts of an SVG."""
+    @property
+    def ticks(self) -> list[tuple[float, str]]:
+        """Round times: the place of each in pixels, and what it is called."""
         span = self.last - self.first
         step = next((step for step in STEPS if span / step <= MOST_TICKS), span / MOST_TICKS)
-        parts = []
-        for number in range(int(span / step + 1e-9) + 1):
-            x = self.x(self.first + number * step)
-            parts.append(
-                f'<line x1="{x:.1f}" x2="{x:.1f}" y1="{top:.0f}" y2="{bottom:.0f}" stroke="currentColor" '
-                'stroke-opacity="0.12"/>'
-                f'<text x="{x:.1f}" y="{bottom + 13:.0f}" text-anchor="middle" font-size="11">'
-                f"{number * step:g} s</text>"
-            )
-        return parts
+        times = [number * step for number in range(int(span / step + 1e-9) + 1)]
+        return [(self.x(self.first + time), f"{time:g} s") for time in times]

@@ -5,13 +5,12 @@ from __future__ import annotations
 import os
 import re
 import shlex
-from html import escape
+from dataclasses import dataclass
 from pathlib import Path
 
 from SageLibrary.recording.run import RecordedTest, Run
 from SageLibrary.recording.verdict import BAD
-from SageLibrary.report import frame
-from SageLibrary.report.picture_of_test import picture
+from SageLibrary.report.lanes import Picture, of_test
 
 ERROR = re.compile(r"^\[[^\]]* [EF] \d+ \d+\]|\b(?:ERROR|FATAL|CRITICAL)\b|^Traceback ")
 NO_WORD = re.compile(r"\W+")
@@ -55,31 +54,29 @@ def replay_command(test: RecordedTest) -> str:
     return " ".join([*told, shlex.join(["robot", "--test", test.name, test.source])])
 
 
-def section(run: Run, results: Path) -> str:
-    """The part of the page; empty when nothing went wrong. ``results``: where the page and the evidence lie."""
-    bad = [(number, test) for number, test in enumerate(run.tests) if test.outcome in BAD]
-    if not bad:
-        return ""
-    return "<h2>What went wrong</h2>" + "".join(_one(number, test, results) for number, test in bad)
+@dataclass(frozen=True)
+class Failure:
+    """A test that went wrong, this one of its run; with its nodes' first errors and the directory of its evidence."""
+
+    number: int
+    test: RecordedTest
+    picture: Picture | None
+    reason: str
+    errors: dict[str, str]
+    evidence: str
+    replay: str
 
 
-def _one(number: int, test: RecordedTest, results: Path) -> str:
+def failures(run: Run, results: Path) -> list[Failure]:
+    """What went wrong, in the order of the run. ``results``: where the page and the evidence lie."""
+    return [_failure(number, test, results) for number, test in enumerate(run.tests) if test.outcome in BAD]
+
+
+def _failure(number: int, test: RecordedTest, results: Path) -> Failure:
     name = evidence_name(f"{test.suite}.{test.name}")
-    errors = "".join(
-        f'<tr><th scope="row">{escape(node)}</th><td><code>{escape(line)}</code></td></tr>'
-        for node, line in first_errors(results / name).items()
+    # The message says where the evidence lies; on the page that is a link.
+    reason = test.message.partition("\n\nEvidence of every node:")[0].strip() or "no message"
+    evidence = name if (results / name).is_dir() else ""
+    return Failure(
+        number, test, of_test(number, test), reason, first_errors(results / name), evidence, replay_command(test)
     )
-    table = f'<p class="quiet">First error of each node:</p><table><tbody>{errors}</tbody></table>' if errors else ""
-    evidence = (results / name).is_dir()
-    return (
-        f'<section class="wrong {test.outcome.value}"><h3>{frame.word(test.outcome)} {escape(test.name)} '
-        f'<span class="quiet">{escape(test.suite)}, {test.seconds:.1f} s</span></h3>'
-        f'<pre class="message">{escape(_reason(test))}</pre>{picture(number, test)}{table}'
-        + (f'<p><a href="{escape(name)}/">Logs, processes and network of every node</a></p>' if evidence else "")
-        + f"<p>Run it again: <code>{escape(replay_command(test))}</code></p></section>"
-    )
-
-
-def _reason(test: RecordedTest) -> str:
-    """The message without the place of the evidence, which has a link."""
-    return test.message.partition("\n\nEvidence of every node:")[0].strip() or "no message"

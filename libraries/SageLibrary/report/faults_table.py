@@ -2,64 +2,46 @@
 
 from __future__ import annotations
 
-from html import escape
+from dataclasses import dataclass
 
-from SageLibrary.recording.budgets import Kept, budget_of
+from SageLibrary.recording.budgets import Budget, Kept, budget_of
 from SageLibrary.recording.figures import Figures
 from SageLibrary.recording.run import RecordedTest, Run
 from SageLibrary.report import wording
 
-HEADS = (
-    "fault",
-    "on",
-    "noticed",
-    "budget",
-    "Ray noticed",
-    "repair decided",
-    "repaired",
-    "budget",
-    "verdict",
-    "test",
-)
-CLASSES = {Kept.YES: "passed", Kept.NO: "failed", Kept.OPEN: "", Kept.NO_BUDGET: ""}
+STYLES = {Kept.YES: "passed", Kept.NO: "failed", Kept.OPEN: "", Kept.NO_BUDGET: ""}
 
 
-def section(run: Run) -> str:
-    """The part of the page."""
-    if not run.figures:
-        return "<h2>Faults</h2><p>No fault was injected in this run.</p>"
-    rows = "".join(_row(run, test, figures) for test, figures in run.figures)
-    heads = "".join(f'<th scope="col">{head}</th>' for head in HEADS)
-    return (
-        '<h2>How fast faults were noticed and repaired</h2><p class="quiet">'
-        "Times are counted from when the fault hit the node; repaired means that the last target was well again. "
-        "Ray noticed: when Ray itself called the first target DEAD; a dash where it did not in this run.</p>"
-        f'<div class="wide" tabindex="0" role="region" aria-label="Faults"><table><thead><tr>{heads}</tr></thead>'
-        f"<tbody>{rows}</tbody></table></div>"
-    )
+@dataclass(frozen=True)
+class Row:
+    """One fault with its test, which is this one of the run; each pair is what is said and its style."""
+
+    number: int
+    test: RecordedTest
+    figures: Figures
+    budget: Budget
+    noticed: tuple[str, str]
+    repaired: tuple[str, str]
+    verdict: tuple[str, str]
 
 
-def _row(run: Run, test: RecordedTest, figures: Figures) -> str:
-    budget = budget_of(figures.fault.kind)
+def rows(run: Run) -> list[Row]:
+    """A row a fault, in the order of the run."""
+    return [_row(run, test, figures) for test, figures in run.figures]
+
+
+def _row(run: Run, test: RecordedTest, figures: Figures) -> Row:
     verdict, kept = wording.verdict(figures)
     style = "" if not verdict else "passed strong" if kept else "failed strong"
     if figures.fault.ineffective:
         verdict, style = "inconclusive", "inconclusive strong"
     repaired = wording.seconds(None) if figures.fault.ineffective else wording.repaired(figures)
-    cells = (
-        ("", escape(figures.fault.kind)),
-        ("", escape(", ".join(figures.fault.targets))),
-        (CLASSES[figures.noticed_kept], escape(wording.noticed(figures))),
-        ("quiet", _budget(budget.noticed)),
-        ("quiet", wording.seconds(figures.ray_noticed)),
-        ("", wording.seconds(figures.decided)),
-        (CLASSES[figures.repaired_kept], escape(repaired)),
-        ("quiet", _budget(budget.repaired)),
-        (style, escape(verdict or "no budget")),
-        ("", f'<a href="#test-{run.tests.index(test)}">{escape(test.name)}</a>'),
+    return Row(
+        run.tests.index(test),
+        test,
+        figures,
+        budget_of(figures.fault.kind),
+        (wording.noticed(figures), STYLES[figures.noticed_kept]),
+        (repaired, STYLES[figures.repaired_kept]),
+        (verdict or "no budget", style),
     )
-    return "<tr>" + "".join(f'<td class="{name}">{text}</td>' for name, text in cells) + "</tr>"
-
-
-def _budget(value: float | None) -> str:
-    return "none" if value is None else f"{value:g} s"

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-from html import escape
 from pathlib import Path
 from typing import Any
 
 from SageLibrary.recording.run import RecordedTest, Run
 from SageLibrary.recording.verdict import BAD, Outcome, verdict_of
-from SageLibrary.report import wording
 
 FILE = "last-green.json"
 SLOWER = 1.5
@@ -52,16 +50,6 @@ def differences(run: Run, green: Green) -> list[str]:
         if took and test.seconds > SLOWER * took and test.seconds - took > SLOWER_SECONDS:
             said.append(f"{_name(key)}: took {test.seconds:.0f} s, {took:.0f} s then")
     return said
-
-
-def section(run: Run, green: Green | None) -> str:
-    """The part of the page."""
-    if not green:
-        return '<h2>Since the last green run</h2><p class="quiet">No run of these suites before passed as a whole.</p>'
-    said = differences(run, green)
-    rows = "".join(f"<li>{escape(sentence)}</li>" for sentence in said)
-    told = f"<ul>{rows}</ul>" if said else '<p class="quiet">Nothing is different.</p>'
-    return f"<h2>Since the last green run, {escape(wording.moment(str(green['time'])))}</h2>{told}"
 
 
 def _names(what: str, keys: list[str]) -> list[str]:

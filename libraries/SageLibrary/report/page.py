@@ -2,37 +2,51 @@
 
 from __future__ import annotations
 
-from html import escape
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from SageLibrary.recording.budgets import Kept
 from SageLibrary.recording.run import RecordedTest, Run
 from SageLibrary.recording.verdict import BAD, Outcome, verdict_of
-from SageLibrary.report import failures, faults_table, frame, green, trend, wording
-from SageLibrary.report.frame import BAD_FIRST
-from SageLibrary.report.picture_of_test import picture
+from SageLibrary.report import faults_table, green, trend
+from SageLibrary.report.failures import failures
+from SageLibrary.report.frame import BAD_FIRST, render
+from SageLibrary.report.lanes import Picture, of_test
 
 FILE = "run.html"
 FEW = 10
 """With so many tests at most, those that passed a fault lie open."""
 
 
+@dataclass(frozen=True)
+class Other:
+    """A test that did nothing wrong, this one of its run."""
+
+    number: int
+    test: RecordedTest
+    picture: Picture | None
+    is_open: bool
+
+
 def page(run: Run, past: list[dict[str, Any]], results: Path, last_green: green.Green | None = None) -> str:
     """The whole page. ``past`` are the runs of the history, this one last; ``results`` is where the page will lie."""
     sentence, style = headline(run)
-    return frame.page(
-        run.suite,
-        verdict_of(test.outcome for test in run.tests),
-        f'{escape(wording.moment(run.time))}. <a href="log.html">Every step</a>',
-        [
-            frame.verdict(sentence, style, [test.outcome for test in run.tests]),
-            failures.section(run, results),
-            green.section(run, last_green),
-            faults_table.section(run),
-            _trend(past),
-            _others(run),
-        ],
+    return render(
+        "run",
+        title=run.suite,
+        verdict=verdict_of(test.outcome for test in run.tests),
+        sentence=sentence,
+        style=style,
+        outcomes=[test.outcome for test in run.tests],
+        time=run.time,
+        failures=failures(run, results),
+        green=last_green,
+        differences=green.differences(run, last_green) if last_green else [],
+        faults=faults_table.rows(run),
+        past=len(past),
+        charts=trend.charts(past),
+        others=_others(run),
     )
 
 
@@ -52,38 +66,9 @@ def headline(run: Run) -> tuple[str, str]:
     return f"{told} passed{late}.", "late" if over else verdict
 
 
-def _trend(past: list[dict[str, Any]]) -> str:
-    pictures = trend.charts(past)
-    if not pictures:
-        return "<h2>Trend</h2><p>There is no earlier run of these suites to compare with.</p>"
-    figures = "".join(f"<figure><figcaption>{escape(title)}</figcaption>{svg}</figure>" for title, svg in pictures)
-    return (
-        f'<h2>Trend</h2><p class="quiet">The last {len(past)} runs of these suites, this one on the right.</p>'
-        f'<div class="charts">{figures}</div>'
-    )
-
-
-def _others(run: Run) -> str:
+def _others(run: Run) -> list[Other]:
     """The tests that did nothing wrong; of a short run, those with faults lie open."""
-    others = [
-        (number, test)
-        for outcome in BAD_FIRST
-        for number, test in enumerate(run.tests)
-        if test.outcome is outcome and outcome not in BAD
-    ]
-    if not others:
-        return ""
-    wrong = any(test.outcome in BAD for test in run.tests)
-    title = "What happened in the other tests" if wrong else "What happened in each test"
-    return f"<h2>{title}</h2>" + "".join(
-        _one(number, test, is_open=bool(test.figures) and len(others) <= FEW) for number, test in others
-    )
-
-
-def _one(number: int, test: RecordedTest, *, is_open: bool) -> str:
-    message = f'<pre class="message">{escape(test.message)}</pre>' if test.message else ""
-    return (
-        f"<details{' open' if is_open else ''}><summary>{frame.word(test.outcome)} "
-        f'{escape(test.name)} <span class="quiet">{escape(test.suite)}, {test.seconds:.1f} s</span></summary>'
-        f"{message}{picture(number, test)}</details>"
-    )
+    others = [(number, test) for number, test in enumerate(run.tests) if test.outcome not in BAD]
+    others.sort(key=lambda other: BAD_FIRST.index(other[1].outcome))
+    few = len(others) <= FEW
+    return [Other(number, test, of_test(number, test), few and bool(test.figures)) for number, test in others]

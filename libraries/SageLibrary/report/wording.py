@@ -16,6 +16,11 @@ def seconds(value: float | None) -> str:
     return f"{value:.2f} s" if value < 10 else f"{value:.1f} s"  # noqa: PLR2004
 
 
+def plain(state: str) -> str:
+    """A state in words: "cut off"."""
+    return state.replace("_", " ")
+
+
 def moment(said: str) -> str:
     """A moment in ISO 8601 for people: "2026-01-31 09:05 UTC"; what is none, as it is."""
     try:

@@ -16,7 +16,7 @@ from SageLibrary.report import failures, green
 from SageLibrary.report.__main__ import main
 from SageLibrary.report.page import page
 from tests.support.pages import Page
-from tests.support.recorded_runs import a_test, recording, run_of
+from tests.support.recorded_runs import NOWHERE, a_test, recording, run_of
 
 LOGS = """=== session_1/logs/raylet.out
 [2026-11-22 23:42:50,370 I 875 875] (raylet) all is well
@@ -84,10 +84,10 @@ def test_what_differs_from_the_last_green_run_is_told() -> None:
         "not run now: Failure: Gone",
         "Failure: Slow: took 100 s, 50 s then",
     ]
-    assert "Since the last green run, then" in green.section(run, before)
+    assert "Since the last green run, then" in page(run, [], NOWHERE, before)
     same = {"time": "then", "seconds": {"Robot.Failure: One": 99.0}}
-    assert "Nothing is different." in green.section(run_of(a_test()), same)
-    assert "No run of these suites before passed" in green.section(run, None)
+    assert "Nothing is different." in page(run_of(a_test()), [], NOWHERE, same)
+    assert "No run of these suites before passed" in page(run, [], NOWHERE)
 
 
 SUITE = """*** Test Cases ***

@@ -13,7 +13,8 @@ from tests.support.recorded_runs import NOWHERE, a_test, past, run_of
 
 
 def test_a_trend_is_drawn_of_what_two_runs_know() -> None:
-    pictures = dict(trend.charts([past(4, 2.0), past(2, None), past(3, 1.0)]))
+    charts = trend.charts([past(4, 2.0), past(2, None), past(3, 1.0)])
+    pictures = {chart.title: trend.draw(chart) for chart in charts}
     assert list(pictures) == ["Tests passed", "Noticed, median of all faults"]
     root = ET.fromstring(pictures["Tests passed"])
     heights = [float(dot.get("cy", 0)) for dot in root.iter(f"{SVG}circle")]
