@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
@@ -84,11 +85,13 @@ class SageLibrary(DynamicCore):  # type: ignore[misc]  # it has no type hints
 
         Raises what the word raises, but InfraError or InconclusiveError for what is not the cluster's failure.
         """
+        began = time.monotonic()
         try:
             if self.stage.has_lab:
                 need_spare(self.stage.lab, [*args, *(kwargs or {}).values()])
             return super().run_keyword(name, args, kwargs)
         except Exception as error:
+            self.stage.timeline.row_failed(began, str(error))
             verdict = judged(error)
             if verdict is error:
                 raise

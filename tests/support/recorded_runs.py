@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from SageLibrary.recording.events import Event
-from SageLibrary.recording.recording import Fault, Operation, Recording, Sight
+from SageLibrary.recording.recording import Asked, Fault, Operation, Recording, Sight
 from SageLibrary.recording.run import RecordedTest, Run
 from SageLibrary.recording.verdict import Outcome
 
@@ -17,16 +17,25 @@ def events(*rows: tuple[float, str, str, str]) -> tuple[Event, ...]:
     return tuple(Event(at, name, node, {"state": state}) for at, name, node, state in rows)
 
 
-def recording(kind: str = "raylet killed", noticed: float = 0.1) -> Recording:
-    """From 100 to 200; w1 is hit at 120, is found at 120 + noticed and well 10 later."""
+LIMITS = (0.2, 30.0)
+
+
+def recording(
+    kind: str = "raylet killed", noticed: float = 0.1, limits: tuple[float, float] | None = LIMITS
+) -> Recording:
+    """From 100 to 200; w1 is hit at 120, is found at 120 + noticed, well at 130, and the fault ends at 140.
+
+    ``limits`` are what its row asked: noticed and repaired within so many seconds. One that is noticed late fails.
+    """
     found = 120 + noticed
+    asked = Asked(*limits, failure="it was noticed late" if noticed > limits[0] else "") if limits else None
     return Recording(
         100,
         200,
         sights=(Sight("head", "running", 100), Sight("w1", "running", 100), Sight("w1", "cut_off", 125)),
         beliefs=(Sight("w1", "running", 100), Sight("w1", "lost", found), Sight("w1", "running", 130)),
         operations=(Operation("repair w1", 121, 130),),
-        faults=(Fault("f", kind, ("w1",), 120, 121, 140),),
+        faults=(Fault("f", kind, ("w1",), 120, 121, 140, asked=asked),),
         journal=events((found, "observed", "w1", "lost"), (130, "repaired", "w1", "")),
     )
 

@@ -152,6 +152,7 @@ class FaultKeywords(Component):
         self._supervisor_should_see_all_run()
         fault = self._inject(kind, target, lasting)
         began = min(fault.acted.values())
+        self.stage.timeline.ask(fault.id, stretched(noticed).total_seconds(), stretched(over).total_seconds())
         try:
             first = self._first_alarm(fault, began, noticed, reason)
             self._let_it_last(began, lasting)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 
 from SageLibrary.recording.ray_times import STOPPED
-from SageLibrary.recording.recording import Mark, RaySight, Recording, Sight, collect
+from SageLibrary.recording.recording import Asked, Mark, RaySight, Recording, Sight, collect
 from SageLibrary.report.colours import COLOURS, UNKNOWN
 from SageLibrary.report.lanes import WIDTH, draw
 
@@ -24,6 +25,7 @@ class Timeline:
         self._marks: list[Mark] = []
         self._ray: list[RaySight] = []
         self._measures: dict[str, list[float]] = {}
+        self._asked: dict[str, tuple[float, Asked]] = {}
         self._guard = threading.Lock()
 
     def clear(self) -> None:
@@ -65,6 +67,18 @@ class Timeline:
         with self._guard:
             return {what: list(seconds) for what, seconds in self._measures.items()}
 
+    def ask(self, fault: str, noticed: float, repaired: float) -> None:
+        """A row asks for these times of its fault, in seconds: noticed after the hit, all well after its end."""
+        with self._guard:
+            self._asked[fault] = time.monotonic(), Asked(noticed, repaired)
+
+    def row_failed(self, begin: float, failure: str) -> None:
+        """The row that began then (seconds, monotonic) failed, and with it what it asked."""
+        with self._guard:
+            for fault, (at, asked) in self._asked.items():
+                if at >= begin:
+                    self._asked[fault] = at, replace(asked, failure=failure)
+
     def mark(self, text: str) -> None:
         """Something that concerns all nodes happened now: a test began."""
         with self._guard:
@@ -79,7 +93,9 @@ class Timeline:
         """
         sights, marks, now = self._so_far()
         first = min([s.at for s in sights] + [m.at for m in marks], default=now)
-        return collect(first if begin is None else begin, now, sights, marks, journal, faults)
+        with self._guard:
+            asked = {fault: what for fault, (_, what) in self._asked.items()}
+        return collect(first if begin is None else begin, now, sights, marks, journal, faults, asked)
 
     def svg(self) -> str:
         """The picture of every sight since the last `clear`, or an empty string when no node was seen."""

@@ -1,4 +1,4 @@
-"""How fast a fault should be noticed and repaired, and whether it was."""
+"""How fast a fault should be noticed and repaired by the documents, and whether a time kept its limit."""
 
 from __future__ import annotations
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from SageLibrary.recording.budgets import Kept, budget_of, check
+from SageLibrary.recording.budgets import Kept, check
 from SageLibrary.recording.events import Event
 from SageLibrary.recording.recording import NOBODY, Fault, Recording
 
@@ -66,20 +66,37 @@ class Figures:
 
     @property
     def noticed_kept(self) -> Kept:
-        """Whether it was noticed in time."""
-        return self._kept(self.noticed, budget_of(self.fault.kind).noticed)
+        """Whether it was noticed within the time that its row asked for."""
+        return self._kept(self.noticed, self.noticed_limit, self.watched)
 
     @property
     def repaired_kept(self) -> Kept:
-        """Whether it was repaired in time."""
-        return self._kept(self.repaired, budget_of(self.fault.kind).repaired)
+        """Whether everything was well again within the time that its row asked for, counted from the fault's end."""
+        lasted = 0.0 if self.fault.healed is None else self.fault.healed - self.fault.injected
+        after = None if self.repaired is None else self.repaired - lasted
+        return self._kept(after, self.repaired_limit, self.watched - lasted)
+
+    @property
+    def noticed_limit(self) -> float | None:
+        """Within how many seconds after the hit it was to be noticed; None where no row asked."""
+        return self.fault.asked.noticed if self.fault.asked else None
+
+    @property
+    def repaired_limit(self) -> float | None:
+        """Within how many seconds after its end everything was to be well; None where no row asked."""
+        return self.fault.asked.repaired if self.fault.asked else None
+
+    @property
+    def row_failed(self) -> bool:
+        """Whether the row that asked for its times failed."""
+        return bool(self.fault.asked and self.fault.asked.failure)
 
     def to_dict(self) -> dict[str, Any]:
         """As plain values; ``noticed_kept`` and ``repaired_kept`` are within, over budget, open or no budget.
 
         ``struck``, ``effective`` and ``healed`` are in seconds after injecting began.
         """
-        fault, budget = self.fault, budget_of(self.fault.kind)
+        fault = self.fault
         return {
             "fault": fault.id,
             "kind": fault.kind,
@@ -94,17 +111,16 @@ class Figures:
             "decided": self.decided,
             "repaired": self.repaired,
             "quarantined": self.quarantined,
-            "noticed_budget": budget.noticed,
-            "repaired_budget": budget.repaired,
+            "noticed_budget": self.noticed_limit,
+            "repaired_budget": self.repaired_limit,
             "noticed_kept": self.noticed_kept.value,
             "repaired_kept": self.repaired_kept.value,
         }
 
-    def _kept(self, seconds: float | None, budget: float | None) -> Kept:
-        watched = any(times.before == RUNNING for times in self.nodes.values())
-        if self.fault.ineffective or (self.noticed is None and not watched):
-            return Kept.NO_BUDGET  # no supervisor, or every target was down already: nothing to notice
-        return check(seconds, budget, self.watched)
+    def _kept(self, seconds: float | None, limit: float | None, watched: float) -> Kept:
+        if limit is None:
+            return Kept.NO_BUDGET
+        return check(seconds, limit, watched) if self.row_failed else Kept.YES  # a row that passed has measured it
 
 
 def measure(recording: Recording) -> list[Figures]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import MappingProxyType
 
 from SageLibrary.recording.events import Event, read_events
 
@@ -51,11 +52,23 @@ class Operation:
 
 
 @dataclass(frozen=True)
+class Asked:
+    """What a row of a test asked of its fault, in seconds: noticed after the hit, everything well after its end.
+
+    ``failure`` is why the row failed; empty when it passed.
+    """
+
+    noticed: float
+    repaired: float
+    failure: str = ""
+
+
+@dataclass(frozen=True)
 class Fault:
     """An injected fault. All times in seconds on the monotonic clock, None when it did not come to that.
 
     ``injected`` is when injecting began; ``struck`` when each node was hit, for those of which it is known. A fault
-    that took no effect counts as healed when that was found.
+    that took no effect counts as healed when that was found. ``asked`` is None where no row asked for a time.
     """
 
     id: str
@@ -66,6 +79,7 @@ class Fault:
     healed: float | None = None
     ineffective: bool = False
     struck: dict[str, float] = field(default_factory=dict)
+    asked: Asked | None = None
 
     def struck_at(self, node: str) -> float:
         """When it hit this node; when injecting began, where nothing better is known."""
@@ -106,13 +120,17 @@ def collect(
     marks: Iterable[Mark] = (),
     journal: Path | None = None,
     faults: Path | None = None,
+    asked: Mapping[str, Asked] = MappingProxyType({}),
 ) -> Recording:
-    """Gather what lies between two moments from the timeline and from the files of the managers and of the lab."""
+    """Gather what lies between two moments from the timeline and from the files of the managers and of the lab.
+
+    ``asked`` is what rows asked, by the ids of their faults.
+    """
     told = read_events(journal) if journal else None
     injected = read_events(faults) if faults else None
     events = told.events if told else ()
     broken = [
-        fault
+        replace(fault, asked=asked.get(fault.id))
         for fault in _faults(injected.events if injected else ())
         if fault.injected <= end
         and (fault.healed is None or fault.healed >= begin)

@@ -1,10 +1,10 @@
-"""The table of a run's faults: how fast each was noticed and repaired, against its budget."""
+"""The table of a run's faults: how fast each was noticed and repaired, against what its row asked."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from SageLibrary.recording.budgets import Budget, Kept, budget_of
+from SageLibrary.recording.budgets import Kept
 from SageLibrary.recording.figures import Figures
 from SageLibrary.recording.run import RecordedTest, Run
 from SageLibrary.report import wording
@@ -19,7 +19,6 @@ class Row:
     number: int
     test: RecordedTest
     figures: Figures
-    budget: Budget
     noticed: tuple[str, str]
     repaired: tuple[str, str]
     verdict: tuple[str, str]
@@ -40,7 +39,6 @@ def _row(run: Run, test: RecordedTest, figures: Figures) -> Row:
         run.tests.index(test),
         test,
         figures,
-        budget_of(figures.fault.kind),
         (wording.noticed(figures), STYLES[figures.noticed_kept]),
         (repaired, STYLES[figures.repaired_kept]),
         (verdict or "no budget", style),

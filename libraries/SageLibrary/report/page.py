@@ -51,19 +51,19 @@ def page(run: Run, past: list[dict[str, Any]], results: Path, last_green: green.
 
 
 def headline(run: Run) -> tuple[str, str]:
-    """The run in one sentence, and the verdict whose colour it has; "late" when all passed, but not in time."""
+    """The run in one sentence, and the verdict whose colour it has. Faults count whose rows asked for a time."""
     ran = len(run.tests) - run.count(Outcome.SKIPPED)
-    over = sum(1 for _, figures in run.figures if Kept.NO in {figures.noticed_kept, figures.repaired_kept})
-    late = f"; {over} of {len(run.figures)} faults over budget" if over else ""
     bad = [f"{run.count(outcome)} {outcome.value}" for outcome in BAD if run.count(outcome)]
     verdict = verdict_of(test.outcome for test in run.tests).value
     if not ran:
         return f"{verdict.capitalize()}: no test was run.", verdict
     if bad:
         passed = f"{run.count(Outcome.PASSED)} of {ran} tests passed"
+        asked = [figures for _, figures in run.figures if figures.fault.asked]
+        over = sum(1 for figures in asked if Kept.NO in {figures.noticed_kept, figures.repaired_kept})
+        late = f"; {over} of {len(asked)} faults over budget" if over else ""
         return f"{verdict.capitalize()}: {', '.join([passed, *bad])}{late}.", verdict
-    told = "The test" if ran == 1 else f"All {ran} tests"
-    return f"{told} passed{late}.", "late" if over else verdict
+    return f"{'The test' if ran == 1 else f'All {ran} tests'} passed.", verdict
 
 
 def _others(run: Run) -> list[Other]:

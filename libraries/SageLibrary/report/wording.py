@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from SageLibrary.recording.budgets import Kept, budget_of
+from SageLibrary.recording.budgets import Kept
 from SageLibrary.recording.figures import RUNNING, Figures, Times
 from SageLibrary.recording.recording import NOBODY
 
@@ -63,11 +63,12 @@ def beside(figures: Figures, node: str) -> str:
 
 
 def verdict(figures: Figures) -> tuple[str, bool]:
-    """Whether the budgets were kept, in words and as a truth; no words where nothing is promised or known yet."""
-    kept = {figures.noticed_kept, figures.repaired_kept}
-    if Kept.NO in kept:
+    """Whether the row got what it asked for, in words and as a truth; no words where no row asked for a time."""
+    if Kept.NO in {figures.noticed_kept, figures.repaired_kept}:
         return "over budget", False
-    return ("in time", True) if Kept.YES in kept and Kept.OPEN not in kept else ("", True)
+    if figures.row_failed:
+        return "failed", False
+    return ("in time" if figures.fault.asked else ""), True
 
 
 def _unnoticed(figures: Figures, times: Times) -> str:
@@ -77,7 +78,7 @@ def _unnoticed(figures: Figures, times: Times) -> str:
         return "no supervisor ran"
     if times.before != RUNNING:
         return f"was {times.before} already"
-    if budget_of(figures.fault.kind).noticed is None:
+    if figures.noticed_limit is None:
         return f"no alarm in {seconds(figures.watched)}"
     return f"not noticed in {seconds(figures.watched)}"
 

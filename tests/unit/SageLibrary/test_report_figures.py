@@ -12,7 +12,8 @@ from sage_lab.faults import catalogue
 from SageLibrary.recording.budgets import BUDGETS, Kept, check
 from SageLibrary.recording.events import read_events
 from SageLibrary.recording.figures import Figures, measure
-from SageLibrary.recording.recording import Recording, Sight, collect
+from SageLibrary.recording.recording import Asked, Recording, Sight, collect
+from SageLibrary.report import wording
 
 
 def write(path: Path, *events: dict[str, Any]) -> Path:
@@ -37,13 +38,14 @@ RUNNING = [observed(50, "w1", "running"), observed(50, "w2", "running")]
 
 
 def recorded(
-    tmp_path: Path, journal: list[dict[str, Any]], faults: list[dict[str, Any]], begin: float = 90, end: float = 200
+    tmp_path: Path, journal: list[dict[str, Any]], faults: list[dict[str, Any]], asked: Asked | None = None
 ) -> Recording:
     return collect(
-        begin,
-        end,
+        90,
+        200,
         journal=write(tmp_path / "config.journal.jsonl", *journal),
         faults=write(tmp_path / "faults.jsonl", *faults),
+        asked={"f": asked} if asked else {},
     )
 
 
@@ -61,7 +63,7 @@ def test_the_three_times_count_from_the_injection(tmp_path: Path) -> None:
         event(104.5, "repaired", node="w1", action="start", seconds=4.2),
         observed(104.75, "w1", "running"),
     ]
-    figures = only(recorded(tmp_path, journal, fault(100, "raylet killed", "w1")))
+    figures = only(recorded(tmp_path, journal, fault(100, "raylet killed", "w1"), Asked(0.2, 30)))
     assert (figures.noticed, figures.decided, figures.repaired) == (0.15, 0.25, 4.5)
     assert (figures.noticed_kept, figures.repaired_kept) == (Kept.YES, Kept.YES)
     assert figures.watched == 100
@@ -78,7 +80,6 @@ def test_running_again_is_repaired_where_nobody_repaired(tmp_path: Path) -> None
     journal = [*RUNNING, observed(103, "w1", "suspect"), observed(112, "w1", "running")]
     figures = only(recorded(tmp_path, journal, fault(100, "isolated", "w1")))
     assert (figures.noticed, figures.decided, figures.repaired) == (3, None, 12)
-    assert (figures.noticed_kept, figures.repaired_kept) == (Kept.YES, Kept.NO_BUDGET)
 
 
 def test_of_two_targets_the_first_is_noticed_and_the_last_is_repaired(tmp_path: Path) -> None:
@@ -96,33 +97,59 @@ def test_of_two_targets_the_first_is_noticed_and_the_last_is_repaired(tmp_path: 
 
 def test_a_target_that_stays_lost_is_not_repaired(tmp_path: Path) -> None:
     journal = [*RUNNING, observed(101, "w1", "lost"), observed(101, "w2", "lost"), event(105, "repaired", node="w1")]
-    figures = only(recorded(tmp_path, journal, fault(100, "raylet killed", "w1", "w2")))
+    figures = only(recorded(tmp_path, journal, fault(100, "raylet killed", "w1", "w2"), Asked(0.2, 30, "late")))
     assert figures.repaired is None
     assert (figures.noticed_kept, figures.repaired_kept) == (Kept.NO, Kept.NO)
 
 
 def test_what_was_seen_before_the_fault_or_on_other_nodes_does_not_count(tmp_path: Path) -> None:
     journal = [*RUNNING, observed(98, "w1", "lost"), observed(99, "w1", "running"), observed(101, "w2", "lost")]
-    figures = only(recorded(tmp_path, journal, fault(100, "isolated", "w1")))
+    figures = only(recorded(tmp_path, journal, fault(100, "isolated", "w1"), Asked(5, 30, "no alarm")))
     assert figures.noticed is None
     assert figures.noticed_kept is Kept.NO
 
 
-def test_a_node_that_was_lost_already_cannot_be_noticed_and_breaks_no_budget(tmp_path: Path) -> None:
+def test_a_node_that_was_lost_already_cannot_be_noticed(tmp_path: Path) -> None:
     journal = [*RUNNING, observed(95, "w1", "lost"), observed(101, "w1", "recovering")]
     figures = only(recorded(tmp_path, journal, fault(100, "isolated", "w1")))
     assert figures.nodes["w1"].before == "lost"
     assert figures.noticed is None
-    assert figures.noticed_kept is Kept.NO_BUDGET
 
 
-def test_without_a_supervisor_no_budget_is_broken(tmp_path: Path) -> None:
-    journal = [*RUNNING, event(80, "supervisor stopped")]
-    assert only(recorded(tmp_path, journal, fault(100, "raylet killed", "w1"))).noticed_kept is Kept.NO_BUDGET
+def test_a_fault_whose_row_asked_for_no_time_is_late_for_nobody(tmp_path: Path) -> None:
+    journal = [*RUNNING, observed(109, "w1", "lost"), event(199, "repaired", node="w1")]
+    figures = only(recorded(tmp_path, journal, fault(100, "raylet killed", "w1")))
+    assert (figures.noticed_kept, figures.repaired_kept) == (Kept.NO_BUDGET, Kept.NO_BUDGET)
+    assert wording.verdict(figures) == ("", True)
 
 
-def test_a_supervisor_that_died_silently_breaks_the_budget(tmp_path: Path) -> None:
-    assert only(recorded(tmp_path, RUNNING, fault(100, "raylet killed", "w1"))).noticed_kept is Kept.NO
+def test_the_limits_are_those_of_the_row(tmp_path: Path) -> None:
+    journal = [*RUNNING, observed(100.1, "w1", "lost"), event(104, "repaired", node="w1")]
+    figures = only(recorded(tmp_path, journal, fault(100, "raylet killed", "w1"), Asked(0.001, 45, "noticed late")))
+    assert (figures.to_dict()["noticed_budget"], figures.to_dict()["repaired_budget"]) == (0.001, 45)
+    assert (figures.noticed_kept, figures.repaired_kept) == (Kept.NO, Kept.YES)
+    assert wording.verdict(figures) == ("over budget", False)
+
+
+def test_repaired_counts_from_the_end_of_the_fault(tmp_path: Path) -> None:
+    """The node is well 60 s after it was hit, 20 s after the fault's end."""
+    journal = [*RUNNING, observed(101, "w1", "lost"), event(160, "repaired", node="w1")]
+    faults = [*fault(100, "power cut", "w1"), event(140, "healed", fault="f")]
+    kept = [
+        only(recorded(tmp_path, journal, faults, Asked(5, limit, "it failed"))).repaired_kept for limit in (19.9, 20)
+    ]
+    assert kept == [Kept.NO, Kept.YES]
+
+
+def test_a_row_that_failed_though_it_kept_its_times_has_failed(tmp_path: Path) -> None:
+    journal = [*RUNNING, observed(101, "w1", "lost"), observed(104, "w1", "running")]
+    failed = only(recorded(tmp_path, journal, fault(100, "raylet killed", "w1"), Asked(5, 30, "nothing was repaired")))
+    assert wording.verdict(failed) == ("failed", False)
+
+
+def test_a_supervisor_that_died_silently_is_late(tmp_path: Path) -> None:
+    figures = only(recorded(tmp_path, RUNNING, fault(100, "raylet killed", "w1"), Asked(0.2, 30, "no alarm")))
+    assert figures.noticed_kept is Kept.NO
 
 
 def test_the_next_fault_on_the_target_ends_what_belongs_to_the_first(tmp_path: Path) -> None:

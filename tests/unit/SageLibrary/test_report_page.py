@@ -103,7 +103,8 @@ def test_a_page_escapes_names_and_messages() -> None:
 
 
 def test_the_table_has_the_times_their_budgets_and_a_verdict_in_words() -> None:
-    run = run_of(a_test(), a_test(of=recording("isolated", 6)), a_test(of=recording("cpu hog")))
+    late = a_test(Outcome.FAILED, of=recording("isolated", 6, (5, 60.5)))
+    run = run_of(a_test(), late, a_test(of=recording("cpu hog", limits=None)))
     first = run.tests[0]
     run.tests[0] = replace(first, figures=[replace(first.figures[0], ray_noticed=11.0)])
     read = Page(page(run, [], NOWHERE))
@@ -116,7 +117,7 @@ def test_the_table_has_the_times_their_budgets_and_a_verdict_in_words() -> None:
         "\N{EN DASH}",
         "\N{EN DASH}",
         "10.0 s",
-        "none",
+        "60.5 s",
         "over budget",
     ]
     assert rows["cpu hog"][2] == "none"
@@ -130,7 +131,12 @@ def test_the_table_has_the_times_their_budgets_and_a_verdict_in_words() -> None:
         ([a_test(Outcome.SKIPPED)], "Inconclusive: no test was run.", "inconclusive"),
         ([a_test()], "The test passed.", "passed"),
         ([a_test(), a_test(), a_test(Outcome.SKIPPED)], "All 2 tests passed.", "passed"),
-        ([a_test(), a_test(of=recording(noticed=1))], "All 2 tests passed; 1 of 2 faults over budget.", "late"),
+        ([a_test(of=recording(noticed=1, limits=None))], "The test passed.", "passed"),
+        (
+            [a_test(Outcome.FAILED, of=recording(noticed=1)), a_test(), a_test(of=recording(limits=None))],
+            "Failed: 2 of 3 tests passed, 1 failed; 1 of 2 faults over budget.",
+            "failed",
+        ),
         (
             [a_test(), a_test(Outcome.FAILED), a_test(Outcome.INFRA), a_test(Outcome.INCONCLUSIVE)],
             "Failed: 1 of 4 tests passed, 1 failed, 1 infra, 1 inconclusive.",

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import threading
 from itertools import pairwise
+from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
 
 from sage_cluster import NodeState
+from sage_lab import Lab
+from sage_lab.faults import events
+from SageLibrary import SageLibrary
 from SageLibrary.observers.timeline import COLOURS, UNKNOWN, WIDTH, Timeline
+from SageLibrary.recording.recording import Asked
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -124,3 +129,27 @@ def test_sights_from_many_threads_are_all_kept() -> None:
     for thread in threads:
         thread.join()
     assert {name: len(bars) for name, bars in lanes(picture(timeline)).items()} == {f"n{n}": 50 for n in range(8)}
+
+
+def test_what_a_row_asked_of_a_fault_and_why_it_failed_stand_with_the_fault(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    library = SageLibrary()
+    timeline = library.stage.timeline
+
+    def up(*_: object, **__: object) -> Lab:
+        timeline.ask("late", noticed=3, repaired=4)
+        raise AssertionError("it was noticed after 9 s")
+
+    monkeypatch.setattr(Lab, "up", up)
+    for fault in ("in time", "late", "unasked"):
+        events.write(tmp_path, "inject", fault, "isolated", ("w1",))
+    timeline.ask("in time", noticed=1, repaired=2)
+    with pytest.raises(AssertionError, match="9 s"):
+        library.run_keyword("bring_the_lab_up", [2])
+    recording = timeline.recording(begin=0, faults=tmp_path / "faults.jsonl")
+    assert {fault.id: fault.asked for fault in recording.faults} == {
+        "in time": Asked(1, 2),
+        "late": Asked(3, 4, "it was noticed after 9 s"),
+        "unasked": None,
+    }
