@@ -19,6 +19,7 @@ from sage_lab import Lab, LabError
 from sage_lab.faults import Origin
 from SageLibrary.listeners.recorder import Files, Recorder
 from SageLibrary.observers.residue_check import ResidueCheck
+from SageLibrary.recording.rows import called, named
 from SageLibrary.recording.run import RecordedTest
 from SageLibrary.recording.verdict import InconclusiveError, InfraError, Outcome, outcome_of
 from SageLibrary.report.failures import evidence_name
@@ -97,6 +98,8 @@ class EvidenceListener:
         if BuiltIn().dry_run_active:
             return
         self._results = self._stage.results()
+        if data.template:
+            _name_rows(data, result)
         lab = self._stage.lab if self._recording and self._stage.has_lab else None
         if lab:
             self._look_for_a_standstill(result)
@@ -151,6 +154,16 @@ class EvidenceListener:
         page = self._recorder.close(self._results) if self._results else None
         if page:
             logger.console(f"Run:     {page}")
+
+
+def _name_rows(data: running.TestCase, result: result.TestCase) -> None:
+    """Let each failure of a table say which row it is of."""
+    rows = []
+    for row, ended in zip(data.body, result.body, strict=False):
+        if ended.failed and row.source and row.source.suffix == ".robot":
+            words = row.args or (row.name,) if isinstance(row, running.Keyword) else ()
+            rows.append((called(os.path.relpath(row.source), row.lineno, words), ended.message))
+    result.message = named(result.message, rows)
 
 
 def _as_raised(error: AssertionError) -> str:

@@ -9,11 +9,11 @@ from traceback import walk_tb
 
 from sage_lab import LabError
 from sage_lab.faults import FaultNotEffectiveError
+from SageLibrary.recording.rows import PLACE, failures
 
-ALSO_TEARDOWN = "\n\nAlso teardown failed:"
-SEVERAL = "Several failures occurred:"
-ROW = re.compile(r"\n\n\d+\) ")
-NAME = re.compile(r"(?:(?:(?:parent )?suite |keyword )?(?:setup|teardown) failed:\s*)*(\w+)(?=: |$)", re.IGNORECASE)
+NAME = re.compile(
+    rf"(?:{PLACE})?(?:(?:(?:parent )?suite |keyword )?(?:setup|teardown) failed:\s*)*(\w+)(?=: |$)", re.IGNORECASE
+)
 """The type of a failure as Robot writes it: after where it was, before what the error says."""
 
 
@@ -76,8 +76,7 @@ def outcome_of(status: str, message: str, tags: Collection[str] = ()) -> Outcome
         return Outcome.FLAKY if FLAKY in tags else Outcome.PASSED
     if status != "FAIL":
         return Outcome.SKIPPED
-    own = message.partition(ALSO_TEARDOWN)[0].strip()
-    named = [NAME.match(row) for row in ROW.split(own) if not row.endswith(SEVERAL)]
+    named = [NAME.match(failure) for failure in failures(message)]
     return verdict_of(OF_ERROR.get(name[1], Outcome.FAILED) if name else Outcome.FAILED for name in named)
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from robot.result import TestCase  # type: ignore[import-untyped]  # it has no type hints
 
+from SageLibrary.recording.rows import failures
 from SageLibrary.recording.verdict import BAD, FLAKY, MEANING, STATUS, Outcome, outcome_of, verdict_of
 
 CHARACTERS = 300
@@ -33,8 +34,10 @@ class EndedTest:
 
     @property
     def reason(self) -> str:
-        """The first line of the message."""
-        return (self.message.strip().splitlines() or ["no message"])[0]
+        """The first line of the first failure in the message, and how many more there are."""
+        first, *more = failures(self.message)
+        said = (first.splitlines() or ["no message"])[0]
+        return f"{said} (and {len(more)} more)" if more else said
 
 
 def counted(tests: Sequence[EndedTest]) -> str:

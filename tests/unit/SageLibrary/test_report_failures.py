@@ -95,6 +95,10 @@ Good
     No Operation
 Bad
     Fail    a | pipe
+Table
+    [Template]    Should Be Equal
+    1    2
+    2    3
 Late
     [Tags]    flaky
     No Operation
@@ -115,17 +119,19 @@ def test_summaries_for_job_pages_and_programs(output: Path, tmp_path: Path) -> N
     assert "  flaky: Mixed.Late: it passed at a later attempt" in ended.output
     said = markdown.read_text().splitlines()
     assert said[0] == "## Mixed: failed"
-    assert said[2] == "The cluster or its managers were wrong. 1 passed, 1 flaky, 1 failed."
-    assert said[-2:] == [
+    assert said[2] == "The cluster or its managers were wrong. 1 passed, 1 flaky, 2 failed."
+    assert said[-3:] == [
         "| Mixed.Bad | failed | 0 | a \\| pipe |",
+        "| Mixed.Table | failed | 0 | 1 != 2 (and 1 more) |",
         "| Mixed.Late | flaky | 0 | passed at a later attempt |",
     ]
     content = json.loads(data.read_text())
     assert (content["verdict"], content["status"]) == ("failed", 1)
-    assert content["counts"] == {"passed": 1, "flaky": 1, "failed": 1}
+    assert content["counts"] == {"passed": 1, "flaky": 1, "failed": 2}
     assert [(test["name"], test["flaky"]) for test in content["tests"]] == [
         ("Mixed.Good", False),
         ("Mixed.Bad", False),
+        ("Mixed.Table", False),
         ("Mixed.Late", True),
     ]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from pathlib import Path
 from types import SimpleNamespace
@@ -23,6 +24,7 @@ from SageLibrary import SageLibrary
 from SageLibrary.listeners.recorder import Files, Recorder
 from SageLibrary.observers.timeline import Timeline
 from SageLibrary.recording import history
+from SageLibrary.recording.rows import called, named
 from SageLibrary.recording.verdict import (
     BAD,
     STATUS,
@@ -60,6 +62,9 @@ from SageLibrary.recording.verdict import (
             "Several failures occurred:\n\n1) InconclusiveError: x\n\n2) InconclusiveError: y",
             Outcome.INCONCLUSIVE,
         ),
+        ("FAIL", "my robot/a.robot:7 isolated, w1: InfraError: w1: no answer", Outcome.INFRA),
+        ("FAIL", "my robot/a.robot:7: InconclusiveError: nobody was away", Outcome.INCONCLUSIVE),
+        ("FAIL", "my robot/a.robot:7 isolated, w1: it said: InfraError: w1: no answer", Outcome.FAILED),
     ],
 )
 def test_the_outcome_of_a_test(status: str, message: str, outcome: Outcome) -> None:
@@ -264,5 +269,40 @@ def test_every_verdict_of_a_run_follows_from_what_its_keywords_raised(
     recorded = json.loads((tmp_path / "recordings.json").read_text())["results"]
     assert {test["name"]: test["outcome"] for test in recorded} == OUTCOMES
     messages = {test["name"]: test["message"] for test in recorded}
-    assert messages["The Lab Broke"] == "InfraError: w1: no answer\n  -> look"
-    assert re.match(r"InfraError: \w+Error: .*/nowhere", messages["The Lab Broke Where None Foresaw"])
+    place = os.path.relpath(tmp_path / "all.robot")
+    assert messages["The Lab Broke"] == f"{place}:13 5: InfraError: w1: no answer\n  -> look"
+    assert re.match(rf"{place}:14 6: InfraError: \w+Error: .*/nowhere", messages["The Lab Broke Where None Foresaw"])
+    assert messages["A Setup Met It"] == "Setup failed:\nInfraError: w1: no answer\n  -> look"
+    assert messages["One Row Shows The Cluster Wrong"] == (
+        "Several failures occurred:\n\n"
+        f"1) {place}:17 3: InconclusiveError: w1: the raylet still runs\n\n"
+        f"2) {place}:18 5: InfraError: w1: no answer\n  -> look\n\n"
+        f"3) {place}:19 1: the state was 'lost'"
+    )
+
+
+def test_a_row_is_called_by_its_place_and_words_in_one_line() -> None:
+    assert called("robot/failure.robot", 37, ("raylet killed", "worker-2", "noticed=1 ms")) == (
+        "robot/failure.robot:37 raylet killed, worker-2, noticed=1 ms"
+    )
+    assert called("a.robot", 3, ()) == "a.robot:3"
+    assert called("a.robot", 3, ("it said: no", "two\n lines")) == "a.robot:3 it said:no, two lines"
+    assert len(called("a.robot", 3, ("word",) * 99)) < 140
+
+
+@pytest.mark.parametrize(
+    ("message", "expected"),
+    [
+        ("late", "late"),
+        ("a timeout\n\nAlso teardown failed:\nno lab", "a timeout\n\nAlso teardown failed:\nno lab"),
+        ("", ""),
+        ("it was late\n\nAlso teardown failed:\nno lab", "row 1: it was late\n\nAlso teardown failed:\nno lab"),
+    ],
+)
+def test_only_what_a_row_said_gets_its_name(message: str, expected: str) -> None:
+    assert named(message, [("row 1", "it was late")]) == expected
+
+
+def test_a_row_with_two_failures_names_itself_before_each() -> None:
+    several = "Several failures occurred:\n\n1) one\n\n2) two"
+    assert named(several, [("row", several)]) == "Several failures occurred:\n\n1) row: one\n\n2) row: two"
