@@ -24,9 +24,9 @@ from SageLibrary.keywords.connection import ConnectionKeywords, SshProblem
 from SageLibrary.keywords.deployment import DeploymentKeywords
 from SageLibrary.keywords.expectations import ExpectationKeywords
 from SageLibrary.keywords.faults import FaultKeywords
-from SageLibrary.keywords.interruption import InterruptionKeywords
+from SageLibrary.keywords.background import InterruptionKeywords
 from SageLibrary.keywords.lab import LabKeywords
-from SageLibrary.keywords.node import NodeKeywords
+from SageLibrary.keywords.nodes import NodeKeywords
 from SageLibrary.keywords.scaling import ScalingKeywords
 from SageLibrary.keywords.soak import SoakKeywords
 from SageLibrary.keywords.stress import StressKeywords

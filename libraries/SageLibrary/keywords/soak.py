@@ -16,7 +16,7 @@ from sage_lab.faults import FaultKind, FaultNotEffectiveError, inject, kind_of
 from SageLibrary.arguments.spare import SPARE
 from SageLibrary.context import Stage
 from SageLibrary.keywords.component import Component
-from SageLibrary.keywords.interruption import InterruptionKeywords
+from SageLibrary.keywords.background import InterruptionKeywords
 from SageLibrary.recording.verdict import InfraError
 from SageLibrary.report import trend
 from SageLibrary.report.tables import Row, table

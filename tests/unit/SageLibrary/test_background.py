@@ -18,7 +18,7 @@ import pytest
 from sage_cluster.operations.operations import Operations
 from sage_cluster.supervision.process import SupervisorProcess
 from SageLibrary.context import Stage
-from SageLibrary.keywords.interruption import InterruptionKeywords
+from SageLibrary.keywords.background import InterruptionKeywords
 from SageLibrary.recording.verdict import InconclusiveError
 
 SHORT = timedelta(seconds=0.3)

@@ -16,7 +16,7 @@ from sage_lab.model import Completed
 from SageLibrary.context import Stage
 from SageLibrary.keywords import deployment
 from SageLibrary.keywords.deployment import DeploymentKeywords
-from SageLibrary.keywords.node import KILL_ALL, NodeKeywords
+from SageLibrary.keywords.nodes import KILL_ALL, NodeKeywords
 from SageLibrary.recording.verdict import InfraError, judged
 
 
