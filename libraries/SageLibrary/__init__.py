@@ -18,18 +18,20 @@ from SageLibrary.arguments.target import Target
 from SageLibrary.arguments.times import read_time
 from SageLibrary.arguments.vocabulary import reader_of
 from SageLibrary.context import Stage
+from SageLibrary.keywords.background import BackgroundKeywords
 from SageLibrary.keywords.cluster import ClusterKeywords
 from SageLibrary.keywords.configuration import ConfigurationKeywords
 from SageLibrary.keywords.connection import ConnectionKeywords, SshProblem
 from SageLibrary.keywords.deployment import DeploymentKeywords
 from SageLibrary.keywords.expectations import ExpectationKeywords
 from SageLibrary.keywords.faults import FaultKeywords
-from SageLibrary.keywords.background import InterruptionKeywords
+from SageLibrary.keywords.jobs import JobKeywords
 from SageLibrary.keywords.lab import LabKeywords
 from SageLibrary.keywords.nodes import NodeKeywords
 from SageLibrary.keywords.scaling import ScalingKeywords
 from SageLibrary.keywords.soak import SoakKeywords
 from SageLibrary.keywords.stress import StressKeywords
+from SageLibrary.keywords.supervisor import SupervisorKeywords
 from SageLibrary.listeners.dry_run_places import PlacesListener
 from SageLibrary.listeners.evidence import EvidenceListener
 from SageLibrary.live.listener import LiveListener
@@ -40,8 +42,9 @@ from SageLibrary.warnings_log import warnings_go_to_the_log
 class SageLibrary(DynamicCore):  # type: ignore[misc]  # it has no type hints
     """Manages a Ray cluster on the nodes of a lab, and judges what it sees there.
 
-    The words fall into rooms: the lab (machines), the cluster (operations), expectations (what should be true now or
-    within a time), nodes (what a machine itself says), faults, interruptions, connections and configuration.
+    The keywords fall into groups: the lab (machines), operations on the cluster, its configuration, expectations (what
+    should be true now or within a time), nodes (what a machine itself says), jobs, faults, the supervisor, operations
+    in the background, connections, deployments, scaling and stress.
 
     Importing the library touches no machine. The first `Bring The Lab Up` does.
     """
@@ -67,12 +70,14 @@ class SageLibrary(DynamicCore):  # type: ignore[misc]  # it has no type hints
             [
                 LabKeywords(stage),
                 ClusterKeywords(stage),
+                ConfigurationKeywords(stage),
                 ExpectationKeywords(stage),
                 NodeKeywords(stage),
+                JobKeywords(stage),
                 FaultKeywords(stage),
-                InterruptionKeywords(stage),
+                SupervisorKeywords(stage),
+                BackgroundKeywords(stage),
                 ConnectionKeywords(stage),
-                ConfigurationKeywords(stage),
                 DeploymentKeywords(stage),
                 ScalingKeywords(stage),
                 StressKeywords(stage),

@@ -1,21 +1,81 @@
-"""Words for the configuration file; they need no machine."""
+"""Keywords for the configuration: the lab's own file, and files that are written to be judged, without a machine."""
 
 from __future__ import annotations
 
 import threading
 from pathlib import Path
 
+import yaml
 from robot.api import logger
 from robot.api.deco import keyword
 
 from sage_cluster import ConfigManager
+from sage_cluster.config.workers import parse_workers
 from sage_cluster.errors import ConfigError
+from SageLibrary.arguments.node_name import Host
 from SageLibrary.keywords.component import Component
 from SageLibrary.managers import config_manager
 
 
 class ConfigurationKeywords(Component):
-    """The configuration file."""
+    """The configuration."""
+
+    @keyword
+    def configure(self, key: str, value: str) -> None:
+        """Change one value of the lab's configuration file by its dotted key; the value is read as YAML.
+
+        | Configure | head.dashboard | false |
+        | Configure | remote.conda_env | sage |
+        """
+        self.stage.cluster.config.set(key, yaml.safe_load(value))
+
+    @keyword
+    def keep_the_configuration(self) -> None:
+        """From now on `Restore The Configuration` goes back to the configuration as it is now."""
+        self.stage.keep_configuration()
+
+    @keyword
+    def restore_the_configuration(self) -> None:
+        """Give the lab's configuration file the content that was kept, or that it had when the lab came up."""
+        self.stage.restore_configuration()
+
+    @keyword
+    def write_into_the_configuration(self, worker: Host) -> None:
+        """Put a worker ``host`` into the configuration file as an editor would, and start nothing."""
+        if not self.stage.cluster.config.add_worker_ssh_host(str(worker), 22):
+            raise AssertionError(f"{worker} was in the configuration already, should be new")
+
+    @keyword
+    def only_these_are_configured(self, *workers: str) -> None:
+        """Write into the configuration that the workers are these; what runs stays as it is.
+
+        The lab's other nodes are then spares.
+        """
+        config = self.stage.cluster.config
+        wanted = [(worker.host, worker.port) for worker in parse_workers(",".join(workers))]
+        for host, port in config.get_workers_ssh_hosts():
+            if (host, port) not in wanted:
+                config.remove_worker_ssh_host(host, port)
+        for host, port in wanted:
+            config.add_worker_ssh_host(host, port)
+
+    @keyword
+    def the_configured_workers_should_be(self, *workers: str) -> None:
+        """The workers of the configuration file are these, in its order."""
+        found = self.the_configured_workers()
+        if found != list(workers):
+            raise AssertionError(f"the configured workers were {found}, should be {list(workers)}")
+
+    @keyword
+    def the_configured_workers(self) -> list[str]:
+        """The names of the workers in the configuration."""
+        return [host for host, _ in self.stage.cluster.config.get_workers_ssh_hosts()]
+
+    @keyword
+    def keep_workers_in_the_configuration(self, most: int) -> None:
+        """Leave the first so many workers in the configuration, or as many as there are; nothing is stopped."""
+        for name in self.the_configured_workers()[most:]:
+            self.stage.cluster.config.remove_worker_ssh_host(name)
 
     @keyword
     def workers_should_load_as(self, text: str, expected: str) -> None:

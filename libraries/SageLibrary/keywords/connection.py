@@ -1,4 +1,4 @@
-"""Words for SSH: what a connection does when all is well, and which error it gives when not."""
+"""Keywords for SSH: what a connection does when all is well, and which error it gives when not."""
 
 from __future__ import annotations
 

@@ -1,8 +1,7 @@
-"""Words for deployments: a project of one's own or SAGE itself, sent to the nodes, and what they then have."""
+"""Keywords for deployments: a project of one's own or SAGE itself, sent to the nodes, and what they then have."""
 
 from __future__ import annotations
 
-import json
 import os
 import shlex
 import shutil
@@ -101,22 +100,22 @@ class DeploymentKeywords(Component):
     @keyword
     def deploy_the_project(self, *nodes: NodeName) -> OperationResult:
         """Deploy to all nodes, or to these. `The Operation Should Succeed` and its neighbours judge it."""
-        return self._keep(self.stage.deployment.deploy(names=nodes or None))
+        return self.keep(self.stage.deployment.deploy(names=nodes or None))
 
     @keyword
     def plan_the_deployment(self) -> OperationResult:
         """Ask what a deployment would send, and change nothing."""
-        return self._keep(self.stage.deployment.deploy(dry_run=True))
+        return self.keep(self.stage.deployment.deploy(dry_run=True))
 
     @keyword
     def roll_the_deployment_back(self, *nodes: NodeName) -> OperationResult:
         """Let all nodes, or these, go back to the release before."""
-        return self._keep(self.stage.deployment.rollback(names=nodes or None))
+        return self.keep(self.stage.deployment.rollback(names=nodes or None))
 
     @keyword
     def deployment_should_have_sent(self, *paths: str) -> None:
         """The last deployment sent exactly these files to every node that succeeded; without any: nothing at all."""
-        for node in self._result().nodes:
+        for node in self.last_result().nodes:
             if node.success and sorted(node.details["sent"]) != sorted(paths):
                 raise AssertionError(
                     f"the files sent to {node.name} were {node.details['sent']}, should be {list(paths)}"
@@ -127,7 +126,7 @@ class DeploymentKeywords(Component):
     @keyword
     def deployment_should_have_sent_fewer_files(self, node: NodeName, than: int) -> None:
         """The last deployment sent fewer files to this node than so many, and some."""
-        sent = next(one.details["files_sent"] for one in self._result().nodes if one.name == node)
+        sent = next(one.details["files_sent"] for one in self.last_result().nodes if one.name == node)
         if not 0 < sent < than:
             raise AssertionError(f"the files sent to {node} were {sent}, should be fewer than {than} and some")
 
@@ -167,14 +166,6 @@ class DeploymentKeywords(Component):
         for node in nodes:
             self._on(node, f"PYTHONPATH={CURRENT}/site {python} -c 'import {module}'")
 
-    @keyword
-    def job_should_answer_on_nodes(self, answers: str, answer: str, *nodes: NodeName) -> None:
-        """A job's last line, a JSON object by host name, has this ``answer`` for exactly these nodes."""
-        found = json.loads(answers.splitlines()[-1])
-        wanted = {node: json.loads(answer) for node in nodes}
-        if found != wanted:
-            raise AssertionError(f"the job's answers were {found}, should be {wanted}")
-
     def _use(self, project: Path) -> None:
         self._project = project
         self.stage.cluster.config.set("deploy.project", str(project))
@@ -193,17 +184,4 @@ class DeploymentKeywords(Component):
         return directory
 
     def _on(self, node: str, command: str) -> str:
-        done = self.stage.lab.run(node, ["sh", "-c", command], user="sage", timeout=60.0)
-        if done.returncode:
-            raise AssertionError(f"'{command}' on {node} ended with status {done.returncode}: {done.stderr.strip()}")
-        return done.stdout
-
-    def _keep(self, result: OperationResult) -> OperationResult:
-        self.stage.last_result = result
-        logger.info(json.dumps(result.to_dict(), indent=2, default=str))
-        return result
-
-    def _result(self) -> OperationResult:
-        if self.stage.last_result is None:
-            raise AssertionError("nothing was deployed yet")
-        return self.stage.last_result
+        return self.shell_on(node, command, "sage")

@@ -1,4 +1,4 @@
-"""Words for what should be true: of the last operation, and of the cluster now or within a time."""
+"""Keywords for what should be true: of the last operation, and of the cluster now or within a time."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from datetime import timedelta
 from robot.api import SkipExecution, logger
 from robot.api.deco import keyword
 
-from sage_cluster import ClusterStatus, NodeState, OperationResult
+from sage_cluster import ClusterStatus, NodeState
 from SageLibrary.arguments.node_name import NodeName
 from SageLibrary.keywords.component import Component
 from SageLibrary.waiting import stretched, wait_until
@@ -23,7 +23,7 @@ class ExpectationKeywords(Component):
     @keyword
     def the_operation_should_succeed(self, within: timedelta | None = None) -> None:
         """The last operation succeeded on every node, and took no longer than ``within``."""
-        result = self._last_result()
+        result = self.last_result()
         if not result.success:
             raise AssertionError(f"'{result.operation}' failed:\n{result.message}")
         if within is not None and result.elapsed > (most := stretched(within).total_seconds()):
@@ -32,7 +32,7 @@ class ExpectationKeywords(Component):
     @keyword
     def the_operation_should_fail(self, *parts: str) -> None:
         """The last operation failed, and its message contains each of the ``parts``."""
-        result = self._last_result()
+        result = self.last_result()
         if result.success:
             raise AssertionError(f"'{result.operation}' succeeded, should have failed")
         missing = [part for part in parts if part not in result.message]
@@ -42,14 +42,14 @@ class ExpectationKeywords(Component):
     @keyword
     def the_operation_should_fail_only_on(self, node: NodeName) -> None:
         """The last operation failed on this node, names it, and succeeded on all others."""
-        failed = [result.name for result in self._last_result().failed]
+        failed = [result.name for result in self.last_result().failed]
         if failed != [node]:
             raise AssertionError(f"the nodes that failed were {failed}, should be {[node]}")
 
     @keyword
     def nothing_should_have_been_started(self) -> None:
         """The last operation succeeded because everything ran already."""
-        started = [n.name for n in self._last_result().nodes if not n.details.get("already_running")]
+        started = [n.name for n in self.last_result().nodes if not n.details.get("already_running")]
         if started:
             raise AssertionError(f"the nodes that were started were {started}, should be none")
 
@@ -124,8 +124,3 @@ class ExpectationKeywords(Component):
             self.stage.timeline.record(node.name, node.state.value)
         logger.debug(json.dumps(status.to_dict(), indent=2))
         return status
-
-    def _last_result(self) -> OperationResult:
-        if self.stage.last_result is None:
-            raise AssertionError("no operation was run yet")
-        return self.stage.last_result

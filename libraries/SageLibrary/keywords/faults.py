@@ -1,29 +1,45 @@
-"""Words for breaking things on purpose, and for judging how the cluster took it."""
+"""Keywords for breaking things on purpose, and for judging how the cluster took it."""
 
 from __future__ import annotations
 
 import time
 from datetime import timedelta
-from typing import Any
 
 from robot.api import SkipExecution, logger
 from robot.api.deco import keyword
 
-from sage_cluster.nodes.spec import head_node, worker_nodes
-from sage_cluster.supervision.health import Health
+from sage_lab import Ability
 from sage_lab.faults import Fault, FaultKind, heal_all, inject, kind_of
 from SageLibrary.arguments.node_name import NodeName
 from SageLibrary.arguments.target import Target
+from SageLibrary.context import Stage
 from SageLibrary.keywords.component import Component
+from SageLibrary.keywords.nodes import no_process_should_be_left
+from SageLibrary.keywords.supervisor import HEALTHY, SupervisorKeywords
 from SageLibrary.waiting import stretched, wait_until
 
-HEALTHY = timedelta(seconds=120)
 AT_ONCE = timedelta(seconds=0)
-EVENTS = 2000
+END_SECONDS = 10.0
+KILL_ALL = """
+spared=" $$ "
+up=$$
+while up=$(ps -o ppid= -p "$up" | tr -d " ") && [ "${up:-0}" -gt 1 ]; do spared="$spared$up "; done
+for signal in STOP KILL; do
+    for process in $(ps -u "$(id -u)" -o pid=); do
+        case "$spared" in *" $process "*) ;; *) kill -s "$signal" "$process" 2>/dev/null ;; esac
+    done
+done
+"""
+"""Kills every process of its user but the shell that runs it and those that this shell came from: it may be an SSH
+session. All are stopped first, so that none starts another one meanwhile; one that ended by itself is no failure."""
 
 
 class FaultKeywords(Component):
     """Faults, and how the cluster takes them."""
+
+    def __init__(self, stage: Stage) -> None:
+        super().__init__(stage)
+        self._supervisor = SupervisorKeywords(stage)
 
     @keyword
     def fault_should_be_repaired(
@@ -79,15 +95,15 @@ class FaultKeywords(Component):
     @keyword
     def fault_should_do_no_harm(self, kind: FaultKind, target: Target, lasting: timedelta) -> None:
         """Every node is called running as long as the fault lasts and afterwards: no false alarm, no repair."""
-        self._supervisor_should_see_all_run()
+        self._supervisor.every_node_should_be_seen_running()
         began = time.monotonic()
         fault = self._inject(kind, target, lasting)
         try:
             self._let_it_last(began, lasting)
         finally:
             fault.heal()
-        self._everything_should_run()
-        alarms = [f"{e['node']}: {e['state']}: {e['reason']}" for e in self._events(began, "observed")]
+        self._supervisor.everything_should_run()
+        alarms = [f"{e['node']}: {e['state']}: {e['reason']}" for e in self.events("observed", since=began)]
         if alarms:
             raise AssertionError(f"the alarms during '{kind.value}' were {alarms}, should be none")
 
@@ -114,42 +130,49 @@ class FaultKeywords(Component):
             logger.info(f"healed: {fault.kind.value} on {', '.join(fault.targets)}")
 
     @keyword
-    def everything_should_run(self, within: timedelta = HEALTHY) -> None:
-        """The supervisor calls every node running, and so do the node and Ray."""
-        self._everything_should_run(within)
-
-    @keyword
-    def node_should_be_supervised_as(self, node: NodeName, state: Health, within: timedelta) -> None:
-        """The supervisor calls a node running, suspect, lost, recovering or quarantined within a time."""
-        wait_until(
-            f"the supervisor's word for {node}",
-            lambda: self._words().get(node, "none"),
-            lambda seen: seen == state.value,
-            within,
-            state.value,
-        )
-
-    @keyword
-    def worker_should_be_back_without_help(self, worker: NodeName, within: timedelta) -> None:
-        """A worker is active again within a time, and nobody did anything but the supervisor."""
-        wait_until(
-            f"the active workers (waiting for {worker})",
-            lambda: self.stage.cluster.status_cluster().active_workers,
-            lambda active: worker in active,
-            within,
-            worker,
-        )
-
-    @keyword
     def simulate_failure(self, worker: NodeName) -> None:
         """Kill a worker's raylet as a crash would."""
         self.stage.cluster.workers.simulate_failure(worker)
+
+    @keyword
+    def link_flaps(self, node: NodeName, times: int, down: timedelta, up: timedelta) -> None:
+        """A node's cluster link goes down and comes up again, so many times; it is up at the end."""
+        self.need(Ability.UNPLUG)
+        for _ in range(times):
+            with inject(self.stage.lab, FaultKind.UNPLUGGED, node, duration=down.total_seconds()):
+                time.sleep(down.total_seconds())
+            time.sleep(up.total_seconds())
+
+    @keyword
+    def everything_on_node_is_killed(self, *nodes: NodeName) -> None:
+        """Kill -9 every process of the cluster's user on these nodes: an unclean death that leaves its files."""
+        for node in nodes:
+            self.run_on(node, ["sh", "-c", KILL_ALL], "sage", END_SECONDS)
+        for node in nodes:  # one that was killed takes a moment to end
+            no_process_should_be_left(self.stage.lab, node)
+
+    @keyword
+    def port_is_taken_by_another_program(self, node: NodeName, port: int) -> int:
+        """Let a program that is not Ray listen on a port of a node. Returns its pid, for `Free The Port`."""
+        program = (
+            "import socket, os; s = socket.socket(); s.setsockopt(1, 2, 1); "
+            f"s.bind(('0.0.0.0', {port})); s.listen(); os.fork() and os._exit(0); os.setsid(); "
+            "os.write(1, str(os.getpid()).encode()); os.dup2(os.open('/dev/null', 1), 1); "
+            "os.dup2(1, 2); import signal; signal.pause()"
+        )
+        done = self.run_on(node, ["python3", "-c", program], "sage", END_SECONDS)
+        return int(done.stdout)
+
+    @keyword
+    def free_the_port(self, node: NodeName, pid: int) -> None:
+        """End the program that `Port Is Taken By Another Program` started."""
+        self.shell_on(node, f"kill {pid}")
 
     def _live_through(
         self, kind: FaultKind, target: Target, lasting: timedelta, noticed: timedelta, over: timedelta, reason: str = ""
     ) -> list[str]:
         """Inject, see it noticed, heal, see it over. Returns the repairs that were decided."""
-        self._supervisor_should_see_all_run()
+        self._supervisor.every_node_should_be_seen_running()
         fault = self._inject(kind, target, lasting)
         began = min(fault.acted.values())
         self.stage.timeline.ask(fault.id, stretched(noticed).total_seconds(), stretched(over).total_seconds())
@@ -159,12 +182,12 @@ class FaultKeywords(Component):
         finally:
             fault.heal()
         ended = time.monotonic() if lasting else began
-        self._everything_should_run(over)
+        self._supervisor.everything_should_run(over)
         logger.info(
             f"'{kind.value}' on {', '.join(fault.targets)}: noticed after {first - began:.2f} s, "
             f"everything ran {time.monotonic() - ended:.1f} s after {'its end' if lasting else 'it'}"
         )
-        return [f"{e['node']}: {e['action']}" for e in self._events(began, "decided")]
+        return [f"{e['node']}: {e['action']}" for e in self.events("decided", since=began)]
 
     def _inject(self, kind: FaultKind, target: Target, lasting: timedelta) -> Fault:
         reason = kind_of(kind).supported(self.stage.lab)
@@ -175,7 +198,7 @@ class FaultKeywords(Component):
 
     def _first_alarm(self, fault: Fault, began: float, noticed: timedelta, reason: str) -> float:
         def alarms() -> list[tuple[float, str, str]]:
-            observed = self._events(began, "observed")
+            observed = self.events("observed", since=began)
             seen = [e for e in observed if e["node"] in fault.targets and e["state"] != "running"]
             return [(e["monotonic"], e["node"], f"{e['state']}: {e['reason']}") for e in seen]
 
@@ -196,29 +219,3 @@ class FaultKeywords(Component):
         left = began + lasting.total_seconds() - time.monotonic()
         if left > 0:
             time.sleep(left)
-
-    def _events(self, since: float, kind: str) -> list[dict[str, Any]]:
-        journal = self.stage.operations.journal.last(EVENTS)
-        return [event for event in journal if event["event"] == kind and event["monotonic"] >= since]
-
-    def _words(self) -> dict[str, str]:
-        return {name: said["state"] for name, said in self.stage.supervision.states().items()}
-
-    def _supervisor_should_see_all_run(self, within: timedelta = HEALTHY) -> None:
-        config = self.stage.cluster.config.load()
-        names = {node.name for node in (head_node(config), *worker_nodes(config))}
-        wait_until(
-            "the supervisor's words",
-            self._words,
-            lambda words: set(words) == names and set(words.values()) == {"running"},
-            within,
-            "running everywhere",
-        )
-
-    def _everything_should_run(self, within: timedelta = HEALTHY) -> None:
-        self._supervisor_should_see_all_run(within)
-        status = self.stage.cluster.status_cluster()
-        if not status.healthy:
-            raise AssertionError(
-                f"the states were {[(n.name, n.state.value) for n in status.nodes]}, should be running"
-            )

@@ -1,4 +1,4 @@
-"""Words for the machines: bring them up, cut their cables and their power, take them down."""
+"""Keywords for the machines: bring them up, cut their cables and their power, take them down."""
 
 from __future__ import annotations
 

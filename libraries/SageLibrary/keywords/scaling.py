@@ -1,4 +1,4 @@
-"""Words for who is in the cluster: as the configuration says, and how many are away while it changes."""
+"""Keywords for who is in the cluster: as the configuration says, and how many are away while it changes."""
 
 from __future__ import annotations
 
@@ -8,17 +8,20 @@ from datetime import timedelta
 from robot.api import SkipExecution, logger
 from robot.api.deco import keyword
 
-from sage_cluster.config.workers import parse_workers
+from SageLibrary.context import Stage
 from SageLibrary.keywords.component import Component
+from SageLibrary.keywords.configuration import ConfigurationKeywords
 from SageLibrary.observers.ray_watch import NO_ANSWER, ask_nodes
 from SageLibrary.recording.verdict import InconclusiveError
 from SageLibrary.waiting import POLL_SECONDS
 
-EVENTS = 2000
-
 
 class ScalingKeywords(Component):
     """Members of the cluster."""
+
+    def __init__(self, stage: Stage) -> None:
+        super().__init__(stage)
+        self._configuration = ConfigurationKeywords(stage)
 
     @keyword
     def the_lab_has_workers(self, count: int) -> None:
@@ -28,43 +31,21 @@ class ScalingKeywords(Component):
             raise SkipExecution(f"this lab has {have} workers and the test needs {count}: run 'make scaling'")
 
     @keyword
-    def only_these_are_configured(self, *workers: str) -> None:
-        """Write into the configuration that the workers are these; what runs stays as it is.
-
-        The lab's other nodes are then spares.
-        """
-        config = self.stage.cluster.config
-        wanted = [(worker.host, worker.port) for worker in parse_workers(",".join(workers))]
-        for host, port in config.get_workers_ssh_hosts():
-            if (host, port) not in wanted:
-                config.remove_worker_ssh_host(host, port)
-        for host, port in wanted:
-            config.add_worker_ssh_host(host, port)
-
-    @keyword
     def only_these_keep_running(self, *workers: str) -> None:
         """Stop Ray on the lab's other nodes but the head; the configuration then names these workers."""
         others = [node.name for node in self.stage.lab.nodes if node.role != "head" and node.name not in workers]
         running = [name for name in others if self.stage.lab.run(name, ["ps", "-C", "raylet"]).returncode == 0]
         if running:
-            self.only_these_are_configured(*workers, *running)
+            self._configuration.only_these_are_configured(*workers, *running)
             result = self.stage.cluster.workers.stop_workers(names=running)
             if not result.success:
                 raise AssertionError(f"{', '.join(running)} could not be stopped:\n{result.message}")
-        self.only_these_are_configured(*workers)
-
-    @keyword
-    def the_configured_workers_should_be(self, *workers: str) -> None:
-        """The workers of the configuration file are these, in its order."""
-        found = [host for host, _ in self.stage.cluster.config.get_workers_ssh_hosts()]
-        if found != list(workers):
-            raise AssertionError(f"the configured workers were {found}, should be {list(workers)}")
+        self._configuration.only_these_are_configured(*workers)
 
     @keyword
     def worker_should_have_been_drained(self, *workers: str) -> None:
         """The last operation let these workers end their work before it stopped them."""
-        result = self.stage.last_result
-        drained = [node.name for node in result.nodes if node.details.get("drained")] if result else []
+        drained = [node.name for node in self.last_result().nodes if node.details.get("drained")]
         missing = [worker for worker in workers if worker not in drained]
         if missing:
             raise AssertionError(f"the workers that were drained were {drained}, should have been {missing} too")
@@ -76,7 +57,7 @@ class ScalingKeywords(Component):
         Ray is asked again and again, beside the managers; each of the workers has to be seen away once, or nothing was
         proven. The journal has to say the same.
         """
-        begin = next(e for e in reversed(self.stage.operations.journal.last(EVENTS)) if e["event"] == "begin")
+        begin = self.events("begin")[-1]
         port = int(self.stage.cluster.config.get("head.dashboard_port"))
         names = {self.stage.lab.node(worker).cluster_address: worker for worker in workers}
         address = self.stage.lab.node("head").control_address
@@ -111,8 +92,7 @@ class ScalingKeywords(Component):
         """Who was away after each event of a rolling restart."""
         away: set[str] = set()
         moments = []
-        for event in self.stage.operations.journal.last(EVENTS):
-            if event["monotonic"] >= begin and event["event"] in ("away", "back"):
-                away = away | {event["node"]} if event["event"] == "away" else away - {event["node"]}
-                moments.append(away)
+        for event in self.events("away", "back", since=begin):
+            away = away | {event["node"]} if event["event"] == "away" else away - {event["node"]}
+            moments.append(away)
         return moments

@@ -1,4 +1,4 @@
-"""Words for a soak: faults at random for a long time, and what must not have grown at its end."""
+"""Keywords for a soak: faults at random for a long time, and what must not have grown at its end."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ from sage_lab.faults import FaultKind, FaultNotEffectiveError, inject, kind_of
 from SageLibrary.arguments.spare import SPARE
 from SageLibrary.context import Stage
 from SageLibrary.keywords.component import Component
-from SageLibrary.keywords.background import InterruptionKeywords
+from SageLibrary.keywords.configuration import ConfigurationKeywords
+from SageLibrary.keywords.supervisor import SupervisorKeywords
 from SageLibrary.recording.verdict import InfraError
 from SageLibrary.report import trend
 from SageLibrary.report.tables import Row, table
@@ -37,7 +38,8 @@ class SoakKeywords(Component):
 
     def __init__(self, stage: Stage) -> None:
         super().__init__(stage)
-        self._supervisor = InterruptionKeywords(stage)
+        self._supervisor = SupervisorKeywords(stage)
+        self._configuration = ConfigurationKeywords(stage)
 
     @keyword
     def nothing_should_grow_in_a_soak(self, lasting: timedelta, seed: str = "") -> None:
@@ -47,7 +49,7 @@ class SoakKeywords(Component):
         all is well again: threads, file descriptors, connections and memory of both processes, processes and files on
         the nodes. The slope over all of these samples is judged. It begins with a cluster of which everything runs.
         """
-        workers = [host for host, _ in self.stage.cluster.config.get_workers_ssh_hosts()]
+        workers = self._configuration.the_configured_workers()
         chance = random.Random(the_seed(seed))  # noqa: S311 - to be repeated, not to be secret
         samples: list[tuple[float, dict[str, float]]] = []
         rows: list[Row] = []

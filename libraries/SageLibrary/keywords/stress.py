@@ -1,4 +1,4 @@
-"""Words for stress: many workers, operations at random, callers at once."""
+"""Keywords for stress: many workers, operations at random, callers at once."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from robot.api.deco import keyword
 from SageLibrary.arguments.spare import SPARE
 from SageLibrary.context import Stage
 from SageLibrary.keywords.component import Component
+from SageLibrary.keywords.configuration import ConfigurationKeywords
 from SageLibrary.report.tables import Row, table
 from SageLibrary.stress.callers import Round, run_round
 from SageLibrary.stress.capacity import workers_that_fit
@@ -26,6 +27,7 @@ class StressKeywords(Component):
 
     def __init__(self, stage: Stage) -> None:
         super().__init__(stage)
+        self._configuration = ConfigurationKeywords(stage)
         self._model: ClusterModel | None = None
 
     @keyword
@@ -45,17 +47,6 @@ class StressKeywords(Component):
         have = sum(node.role == "worker" for node in self.stage.lab.nodes)
         if have < number:
             raise SkipExecution(f"this lab has {have} workers, stress needs {number}: run 'make stress'")
-
-    @keyword
-    def the_configured_workers(self) -> list[str]:
-        """The names of the workers in the configuration."""
-        return [host for host, _ in self.stage.cluster.config.get_workers_ssh_hosts()]
-
-    @keyword
-    def keep_workers_in_the_configuration(self, most: int) -> None:
-        """Leave the first so many workers in the configuration, or as many as there are; nothing is stopped."""
-        for name in self.the_configured_workers()[most:]:
-            self.stage.cluster.config.remove_worker_ssh_host(name)
 
     @keyword
     def operations_at_random_should_agree_with_the_model(self, number: int, seed: str = "") -> None:
@@ -113,5 +104,5 @@ class StressKeywords(Component):
 
     def _model_of_nothing(self) -> ClusterModel:
         config = self.stage.cluster.config
-        names = self.the_configured_workers()
+        names = self._configuration.the_configured_workers()
         return ClusterModel.of((*names, SPARE), names, int(config.get(INTERVAL)))

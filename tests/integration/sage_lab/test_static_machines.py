@@ -235,7 +235,7 @@ def test_everything_is_killed_but_the_session_that_does_it(machines: Lab, invent
         machines,
         name,
         """
-        from SageLibrary.keywords.nodes import KILL_ALL
+        from SageLibrary.keywords.faults import KILL_ALL
         lab.run("worker-1", ["sh", "-c", KILL_ALL], user="sage")
         print(json.dumps(lab.run("worker-1", ["ps", "-u", "sage", "-o", "args="], user="sage").stdout))
         """,

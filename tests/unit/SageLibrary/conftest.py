@@ -1,15 +1,22 @@
-"""Small suites for tests about running suites."""
+"""Small suites for tests about running suites, and a stage without a lab."""
 
 from __future__ import annotations
 
+import socket
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 
+from sage_cluster.operations.operations import Operations
+from sage_cluster.supervision.process import SupervisorProcess
+from SageLibrary.context import Stage
 from tests.support.robot_runs import run_module
 
+CONFIGURATION = "head: {{host: 127.0.0.1, ssh_port: {port}}}\nssh: {{user: nobody, connect_timeout: 60, retries: 0}}\n"
 Run = Callable[..., subprocess.CompletedProcess[str]]
 """Runs sage-test with these arguments and variables of the environment in the test's own directory."""
 
@@ -36,3 +43,20 @@ Late
     IF    not ${{here}}    Fail    the state was 'lost', should be 'running'
 """)
     return suite
+
+
+@pytest.fixture
+def silent_port() -> Iterator[int]:
+    """A port on loopback that takes connections and never says a word."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield server.getsockname()[1]
+
+
+@pytest.fixture
+def stage(tmp_path: Path, silent_port: int) -> Stage:
+    """A stage whose cluster is a file only: an operation on it is never done."""
+    path = tmp_path / "config.yaml"
+    path.write_text(CONFIGURATION.format(port=silent_port))
+    parts = {"operations": Operations(path), "supervision": SupervisorProcess(path)}
+    lab = SimpleNamespace(config_path=path)
+    return cast("Stage", SimpleNamespace(lab=lab, last_result=None, results=lambda: tmp_path / "results", **parts))

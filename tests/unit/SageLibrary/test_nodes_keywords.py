@@ -6,17 +6,24 @@ import json
 import re
 import subprocess
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
 
+from sage_cluster import ConfigManager
+from sage_cluster.nodes.spec import worker_nodes
+from sage_cluster.on_node.environment import RayEnvironment
+from sage_cluster.on_node.start import ray_start_command
+from sage_lab import Topology, files
 from sage_lab.faults.agent import ANSWER
 from sage_lab.faults.errors import NodeRefusedError
-from sage_lab.model import Completed
+from sage_lab.model import Completed, nodes_of
 from SageLibrary.context import Stage
 from SageLibrary.keywords import deployment
 from SageLibrary.keywords.deployment import DeploymentKeywords
-from SageLibrary.keywords.nodes import KILL_ALL, NodeKeywords
+from SageLibrary.keywords.faults import KILL_ALL
+from SageLibrary.keywords.nodes import NodeKeywords, plain_start
 from SageLibrary.recording.verdict import InfraError, judged
 
 
@@ -28,6 +35,8 @@ class OneAnswer:
         self.results = lambda: results
         self.run = lambda *_, **__: ended
         self.python = lambda _: "python3"
+        self.node = lambda name: SimpleNamespace(role=name)
+        self.cluster = SimpleNamespace(config={"head.temp_dir": "/tmp/of the head"})
 
 
 def words(tmp_path: Path, status: int, stdout: str = "", stderr: str = "") -> NodeKeywords:
@@ -75,3 +84,28 @@ def test_the_kill_of_everything_spares_who_does_it(tmp_path: Path) -> None:
     ).stdout.splitlines()
     killed = {line for line in said if line.split()[1] in {"7", "8"}}
     assert killed == {"STOP 8", "KILL 8"}
+
+
+def test_a_node_is_looked_at_where_its_configuration_has_rays_files(tmp_path: Path) -> None:
+    lab, asked = OneAnswer(tmp_path, Completed((), 0, processes(), "")), []
+    answer = lab.run
+
+    def run(node: str, argv: list[str], **how: Any) -> Completed:
+        asked.append(argv[-1])
+        return answer(node, argv, **how)
+
+    lab.run = run
+    NodeKeywords(cast("Stage", lab)).node_should_have_stale_session_files("head")
+    assert "find '/tmp/of the head' " in asked[0]
+
+
+def test_ray_started_by_hand_is_started_as_the_managers_start_it(tmp_path: Path) -> None:
+    """The keyword does not use the managers' command, to be independent of it; but its time is compared with theirs."""
+    path = tmp_path / "config.yaml"
+    text = files.sage_config(nodes_of(Topology.of(workers=1)), Path("/k"), Path("/kh"))
+    path.write_text(text.replace("host: head", "host: 127.0.0.1"))
+    config = ConfigManager(path)
+    (node,) = worker_nodes(config.load())
+    plain = RayEnvironment(node.spec["ray_command"], node.spec["python"], (), {})
+    theirs = ray_start_command(node.spec, plain, "198.18.1.11")
+    assert sorted(plain_start(config, "worker-1", "127.0.0.1", "198.18.1.11")) == sorted(theirs)
