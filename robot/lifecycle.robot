@@ -92,6 +92,7 @@ Stopping Twice Is No Error
     And Every Node Should Be Clean
 
 A Taken Head Port Is Named
+    [Tags]    destructive
     Given The Cluster Is Stopped
     ${program}=    Port Is Taken By Another Program    head    6379
     When The Cluster Is Started

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import re
+from functools import cache
+from pathlib import Path
 
 from robocop.linter.rules import Rule, RuleSeverity, VisitorChecker
 from robot.api import Token
 from robot.conf.languages import Languages
+from robot.libdocpkg import LibraryDocumentation
 from robot.parsing.model.blocks import File, SettingSection, TestCase
 from robot.parsing.model.statements import Comment, KeywordCall, Setup, Teardown, Template, TemplateArguments
 
+from SageLibrary.keywords.breaking import LEFT_BROKEN
+
 LANGUAGES = Languages("zh-CN", add_english=True).languages
-BREAKS = {
-    *("injectfault", "unplug", "cutthepower", "portistakenbyanotherprogram"),
-    *("注入故障", "拔掉网线", "切断电源", "端口被其他程序占用"),
-}
+LIBRARIES = (
+    "SageLibrary",
+    "SageLibrary.chinese.Chinese",
+    *sorted((Path(__file__).parents[2] / "resources").rglob("*.resource")),
+)
 SHELL = {"runonnode", "在节点上执行"}
 WORDS_FOR = {
     r"\bray\s+stop\b": "Stop Workers",
@@ -135,9 +141,16 @@ class SuiteStyleChecker(VisitorChecker):
     def _check_breaks(self, node: TestCase, steps: list[KeywordCall | Setup]) -> None:
         for step in steps:
             name = step.keyword if isinstance(step, KeywordCall) else step.name
-            if _parts(name)[2] in BREAKS:
+            if _parts(name)[2] in _leaving_something_broken():
                 self.fault_without_teardown.report(test=node.name, word=name, node=node.header)
                 return
+
+
+@cache
+def _leaving_something_broken() -> set[str]:
+    """The keywords after which a test needs a teardown, by their tags, as Robot compares their names."""
+    documented = [one for library in LIBRARIES for one in LibraryDocumentation(str(library)).keywords]
+    return {_plain(one.name) for one in documented if LEFT_BROKEN in one.tags}
 
 
 def _parts(name: str) -> tuple[str, str, str]:

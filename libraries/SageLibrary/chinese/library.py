@@ -67,6 +67,10 @@ class Chinese:
             return self.__doc__ or ""
         return self._documents.get(name, "")
 
+    def get_keyword_tags(self, name: str) -> list[str]:
+        """A keyword's tags: those of the English one."""
+        return list(self._described.get_keyword_tags(self._english[name]))
+
     def get_keyword_source(self, name: str) -> str | None:
         """Where the keyword is written."""
         source = self._described.get_keyword_source(self._english[name])

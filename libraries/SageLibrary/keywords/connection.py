@@ -23,6 +23,7 @@ from sage_cluster.ssh.connection import Target
 from sage_cluster.ssh.pool import SshPool, fan_out
 from sage_lab import Ability
 from SageLibrary.arguments.node_name import Host, NodeName
+from SageLibrary.keywords.breaking import breaks
 from SageLibrary.keywords.component import Component
 from SageLibrary.waiting import patient, stretched
 
@@ -131,7 +132,7 @@ class ConnectionKeywords(Component):
             raise AssertionError(f"{count} commands took {elapsed:.1f} s, should be {most:g} s; failed: {failed}")
         logger.info(f"{count} one-second commands took {elapsed:.1f} s")
 
-    @keyword
+    @keyword(tags=breaks("power cut"))
     def connection_should_survive_a_power_cycle(self, node: NodeName) -> None:
         """After a node lost its power and came back, the same pool reaches it again."""
         self.need(Ability.POWER)

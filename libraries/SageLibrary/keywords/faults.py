@@ -13,6 +13,7 @@ from sage_lab.faults import Fault, FaultKind, heal_all, inject, kind_of
 from SageLibrary.arguments.node_name import NodeName
 from SageLibrary.arguments.target import Target
 from SageLibrary.context import Stage
+from SageLibrary.keywords.breaking import breaks
 from SageLibrary.keywords.component import Component
 from SageLibrary.keywords.nodes import no_process_should_be_left
 from SageLibrary.keywords.supervisor import HEALTHY, SupervisorKeywords
@@ -33,6 +34,23 @@ done
 """Kills every process of its user but the shell that runs it and those that this shell came from: it may be an SSH
 session. All are stopped first, so that none starts another one meanwhile; one that ended by itself is no failure."""
 
+TAKE_PORT = """
+import os, signal, socket, sys
+taken = socket.socket()
+taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+taken.bind(("0.0.0.0", int(sys.argv[1])))
+taken.listen()
+if os.fork():
+    os._exit(0)
+os.setsid()
+os.write(1, str(os.getpid()).encode())
+nothing = os.open(os.devnull, os.O_WRONLY)
+os.dup2(nothing, 1)
+os.dup2(nothing, 2)
+signal.pause()
+"""
+"""Listens on a port from a process of its own, whose pid it writes, and which lets go of the terminal."""
+
 
 class FaultKeywords(Component):
     """Faults, and how the cluster takes them."""
@@ -41,7 +59,7 @@ class FaultKeywords(Component):
         super().__init__(stage)
         self._supervisor = SupervisorKeywords(stage)
 
-    @keyword
+    @keyword(tags=breaks())
     def fault_should_be_repaired(
         self,
         kind: FaultKind,
@@ -61,7 +79,7 @@ class FaultKeywords(Component):
         if not decisions:
             raise AssertionError(f"the repairs decided after '{kind.value}' were none, should be at least one")
 
-    @keyword
+    @keyword(tags=breaks())
     def fault_should_be_waited_out(
         self,
         kind: FaultKind,
@@ -75,7 +93,7 @@ class FaultKeywords(Component):
         if decisions:
             raise AssertionError(f"the repairs decided during '{kind.value}' were {decisions}, should be none")
 
-    @keyword
+    @keyword(tags=breaks())
     def fault_should_be_reported(
         self,
         kind: FaultKind,
@@ -92,7 +110,7 @@ class FaultKeywords(Component):
         if decisions:
             raise AssertionError(f"the repairs decided during '{kind.value}' were {decisions}, should be none")
 
-    @keyword
+    @keyword(tags=breaks())
     def fault_should_do_no_harm(self, kind: FaultKind, target: Target, lasting: timedelta) -> None:
         """Every node is called running as long as the fault lasts and afterwards: no false alarm, no repair."""
         self._supervisor.every_node_should_be_seen_running()
@@ -107,7 +125,7 @@ class FaultKeywords(Component):
         if alarms:
             raise AssertionError(f"the alarms during '{kind.value}' were {alarms}, should be none")
 
-    @keyword
+    @keyword(tags=breaks())
     def fault_should_come_and_go(self, kind: FaultKind, target: Target) -> None:
         """The fault takes effect, seen from outside, and is healed, seen from outside; no cluster is asked.
 
@@ -115,7 +133,7 @@ class FaultKeywords(Component):
         """
         self._inject(kind, target, AT_ONCE).heal()
 
-    @keyword
+    @keyword(tags=breaks(left_broken=True))
     def inject_fault(self, kind: FaultKind, target: Target) -> None:
         """Break something and see that it is broken; `Heal Every Fault` mends it, a lease on the node does in any case.
 
@@ -129,12 +147,12 @@ class FaultKeywords(Component):
         for fault in heal_all(self.stage.lab):
             logger.info(f"healed: {fault.kind.value} on {', '.join(fault.targets)}")
 
-    @keyword
+    @keyword(tags=breaks("raylet killed"))
     def simulate_failure(self, worker: NodeName) -> None:
         """Kill a worker's raylet as a crash would."""
         self.stage.cluster.workers.simulate_failure(worker)
 
-    @keyword
+    @keyword(tags=breaks("unplugged"))
     def link_flaps(self, node: NodeName, times: int, down: timedelta, up: timedelta) -> None:
         """A node's cluster link goes down and comes up again, so many times; it is up at the end."""
         self.need(Ability.UNPLUG)
@@ -143,7 +161,7 @@ class FaultKeywords(Component):
                 time.sleep(down.total_seconds())
             time.sleep(up.total_seconds())
 
-    @keyword
+    @keyword(tags=breaks("everything killed"))
     def everything_on_node_is_killed(self, *nodes: NodeName) -> None:
         """Kill -9 every process of the cluster's user on these nodes: an unclean death that leaves its files."""
         for node in nodes:
@@ -151,16 +169,10 @@ class FaultKeywords(Component):
         for node in nodes:  # one that was killed takes a moment to end
             no_process_should_be_left(self.stage.lab, node)
 
-    @keyword
+    @keyword(tags=breaks("port taken", left_broken=True))
     def port_is_taken_by_another_program(self, node: NodeName, port: int) -> int:
         """Let a program that is not Ray listen on a port of a node. Returns its pid, for `Free The Port`."""
-        program = (
-            "import socket, os; s = socket.socket(); s.setsockopt(1, 2, 1); "
-            f"s.bind(('0.0.0.0', {port})); s.listen(); os.fork() and os._exit(0); os.setsid(); "
-            "os.write(1, str(os.getpid()).encode()); os.dup2(os.open('/dev/null', 1), 1); "
-            "os.dup2(1, 2); import signal; signal.pause()"
-        )
-        done = self.run_on(node, ["python3", "-c", program], "sage", END_SECONDS)
+        done = self.run_on(node, ["python3", "-c", TAKE_PORT, str(port)], "sage", END_SECONDS)
         return int(done.stdout)
 
     @keyword

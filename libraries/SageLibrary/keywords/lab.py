@@ -15,6 +15,7 @@ from SageLibrary import keep_lab
 from SageLibrary.arguments.node_name import NodeName
 from SageLibrary.arguments.spare import SPARE
 from SageLibrary.context import Stage
+from SageLibrary.keywords.breaking import breaks
 from SageLibrary.keywords.component import Component
 from SageLibrary.waiting import stretched
 
@@ -88,7 +89,7 @@ class LabKeywords(Component):
         picture = self.stage.timeline.svg()
         logger.info(picture or "no node was seen in any state", html=bool(picture))
 
-    @keyword
+    @keyword(tags=breaks("unplugged", left_broken=True))
     def unplug(self, node: NodeName) -> None:
         """Pull a node's cluster cable. The lab's own control link stays."""
         self.need(Ability.UNPLUG)
@@ -100,7 +101,7 @@ class LabKeywords(Component):
         self.need(Ability.UNPLUG)
         self.stage.lab.plug(node)
 
-    @keyword
+    @keyword(tags=breaks("power cut", left_broken=True))
     def cut_the_power(self, node: NodeName) -> None:
         """Cut a node's power: everything on it ends at once, its disk stays."""
         self.need(Ability.POWER)

@@ -15,6 +15,7 @@ from sage_lab import LabError
 from sage_lab.faults import FaultKind, FaultNotEffectiveError, inject, kind_of
 from SageLibrary.arguments.spare import SPARE
 from SageLibrary.context import Stage
+from SageLibrary.keywords.breaking import breaks
 from SageLibrary.keywords.component import Component
 from SageLibrary.keywords.configuration import ConfigurationKeywords
 from SageLibrary.keywords.supervisor import SupervisorKeywords
@@ -41,7 +42,7 @@ class SoakKeywords(Component):
         self._supervisor = SupervisorKeywords(stage)
         self._configuration = ConfigurationKeywords(stage)
 
-    @keyword
+    @keyword(tags=breaks("faults at random"))
     def nothing_should_grow_in_a_soak(self, lasting: timedelta, seed: str = "") -> None:
         """Faults that follow from the seed for so long; after each all is healed, and nothing has grown at the end.
 

@@ -15,6 +15,7 @@ from sage_cluster.nodes.spec import head_node, worker_nodes
 from sage_cluster.supervision.health import Health
 from SageLibrary.arguments.node_name import NodeName
 from SageLibrary.context import Stage
+from SageLibrary.keywords.breaking import breaks
 from SageLibrary.keywords.component import Component
 from SageLibrary.waiting import wait_until
 
@@ -35,7 +36,7 @@ class SupervisorKeywords(Component):
             raise AssertionError("the supervisor was gone, should run")
         return self.stage.supervision.pid()
 
-    @keyword
+    @keyword(tags=breaks("supervisor killed"))
     def kill_the_supervisor(self) -> None:
         """Kill -9 the supervisor, and see that it is gone."""
         pid = self.the_supervisor()

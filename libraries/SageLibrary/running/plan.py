@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,17 +14,10 @@ from robot.libraries.BuiltIn import BuiltIn
 from sage_lab.faults import FaultKind
 from SageLibrary.arguments.node_name import is_node
 from SageLibrary.arguments.target import WORDS
+from SageLibrary.keywords.breaking import faults_in
 from SageLibrary.running.durations import Durations, Expected, expected
 
 FAULTS = {kind.value for kind in FaultKind}
-BREAKING = {
-    "Unplug": "unplugged",
-    "Cut The Power": "power cut",
-    "Connection Should Survive A Power Cycle": "power cut",
-    "Everything On Node Is Killed": "everything killed",
-    "Simulate Failure": "raylet killed",
-}
-"""Keywords that break something and do not name it in an argument."""
 
 
 @dataclass(frozen=True)
@@ -55,29 +49,32 @@ def plan(
     suite.configure(include_tags=include or None, exclude_tags=exclude or None, include_tests=tests or None)
     words = _Words()
     done = suite.run(dryrun=True, output=None, console="none", listener=words)
-    return [_planned(test, words.of.get(test.full_name, []), durations) for test in done.suite.all_tests]
+    return [
+        _planned(test, words.arguments[test.full_name], words.broken[test.full_name], durations)
+        for test in done.suite.all_tests
+    ]
 
 
 class _Words:
-    """A listener that gathers the arguments of all keywords of each test, and what its keywords break."""
+    """A listener that gathers for each test the arguments of its keywords, and by their tags what they break."""
 
     ROBOT_LISTENER_API_VERSION = 3
 
     def __init__(self) -> None:
-        self.of: dict[str, list[str]] = {}
+        self.arguments: dict[str, list[str]] = defaultdict(list)
+        self.broken: dict[str, list[str]] = defaultdict(list)
         self._test = ""
 
     def start_test(self, data: running.TestCase, _: result.TestCase) -> None:
         self._test = data.full_name
-        self.of[self._test] = []
 
     def end_test(self, data: running.TestCase, _: result.TestCase) -> None:
         del data
         self._test = ""
 
     def start_library_keyword(self, data: running.Keyword, keyword: running.LibraryKeyword, _: result.Keyword) -> None:
-        if self._test and keyword.name in BREAKING:
-            self.of[self._test].append(BREAKING[keyword.name])
+        if self._test:
+            self.broken[self._test] += faults_in(keyword.tags)
         self._gather(data)
 
     def start_user_keyword(self, data: running.Keyword, _: running.UserKeyword, __: result.Keyword) -> None:
@@ -91,18 +88,18 @@ class _Words:
                 value = BuiltIn().replace_variables(argument)
             except DataError:  # known only in a real run
                 continue
-            self.of[self._test] += map(str, value) if isinstance(value, list) else [str(value)]
+            self.arguments[self._test] += map(str, value) if isinstance(value, list) else [str(value)]
 
 
-def _planned(test: result.TestCase, words: Sequence[str], durations: Durations) -> PlannedTest:
-    said = list(dict.fromkeys(" ".join(word.lower().split()) for word in words))
+def _planned(test: result.TestCase, words: Sequence[str], broken: Sequence[str], durations: Durations) -> PlannedTest:
+    said = dict.fromkeys(" ".join(word.lower().split()) for word in words)
     suite = test.parent.full_name if test.parent else ""
     return PlannedTest(
         suite,
         test.name,
         tuple(test.tags),
         tuple(word for word in said if word in WORDS or is_node(word)),
-        tuple(word for word in said if word in FAULTS or word in BREAKING.values()),
+        tuple(dict.fromkeys([*(word for word in said if word in FAULTS), *broken])),
         expected(durations, suite, test.name, test.tags),
         "" if test.passed or test.skipped else test.message,
     )
