@@ -7,6 +7,7 @@ import re
 import socket
 import sys
 from collections.abc import Mapping, Sequence
+from importlib.metadata import entry_points
 from pathlib import Path
 
 import yaml
@@ -24,15 +25,11 @@ CONTROLLER_ADDRESSES = {
     "controller": f"{CLUSTER_NETWORK}.{CONTROLLER}",
     "controller-control": f"{CONTROL_NETWORK}.{CONTROLLER}",
 }
-LOG_DIRECTORY = f"/home/{USER}/.sage/logs"
 CONNECT_TIMEOUT = 10
 """Seconds that OpenSSH waits for a node of pace 1."""
-PATIENCE: Mapping[str, Mapping[str, float]] = {
-    "ssh": {"connect_timeout": 3, "command_timeout": 60},
-    "cluster": {"start_timeout": 120, "answer_timeout": 15, "stop_timeout": 20, "drain_timeout": 30},
-    "recovery": {"beat": 1, "suspect_after": 2.5, "silent_after": 4, "hung_after": 2},
-}
-"""Seconds of the SAGE configuration that are right for nodes of pace 1."""
+SLOW_NODES = "sage_lab.slow_nodes"
+"""The entry points of those who wait for the nodes beside OpenSSH; each is called with the SAGE configuration's path
+and the pace."""
 
 
 def make_key(path: Path, comment: str) -> str:
@@ -124,7 +121,6 @@ def sage_config(
     programs = {"ray_command": f"{environment_home}/bin/ray", "python_path": f"{environment_home}/bin/python"}
     node = {
         "temp_dir": TEMP_DIRECTORY,
-        "log_dir": LOG_DIRECTORY,
         "num_cpus": 1,
         "object_store_memory": 80_000_000,
     }
@@ -158,14 +154,12 @@ def sage_config(
 
 
 def be_patient(config: Path, ssh: Path, pace: float) -> None:
-    """Let the SAGE configuration and OpenSSH's wait so many times longer for the nodes."""
+    """Let OpenSSH, and who uses the SAGE configuration, wait so many times longer for the nodes."""
     logins = ssh.read_text(encoding="utf-8")
     patience = f"ConnectTimeout {round(CONNECT_TIMEOUT * pace)}"
     ssh.write_text(re.sub(r"ConnectTimeout \d+", patience, logins), encoding="utf-8")
-    content = yaml.safe_load(config.read_text(encoding="utf-8"))
-    for section, waits in PATIENCE.items():
-        content[section] = {**content.get(section, {}), **{key: round(one * pace, 1) for key, one in waits.items()}}
-    config.write_text(_yaml(content), encoding="utf-8")
+    for waiting in entry_points(group=SLOW_NODES):
+        waiting.load()(config, pace)
 
 
 def write_static(directory: Path, inventory: Inventory) -> None:

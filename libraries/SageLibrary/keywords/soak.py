@@ -53,6 +53,7 @@ class SoakKeywords(Component):
         workers = self._configuration.the_configured_workers()
         chance = random.Random(the_seed(seed))  # noqa: S311 - to be repeated, not to be secret
         samples: list[tuple[float, dict[str, float]]] = []
+        log_dir = str(self.stage.cluster.config.get("worker.log_dir"))
         rows: list[Row] = []
         with LongManager(self.stage.lab.config_path) as manager:
             processes = {
@@ -69,7 +70,7 @@ class SoakKeywords(Component):
                         rows.append((f"{at:.0f} s", str(blow), "", f"not possible here: {reason}", ""))
                         continue
                     said = self._live_through(blow, manager)
-                    samples.append((time.monotonic() - began, sample(self.stage.lab, processes)))
+                    samples.append((time.monotonic() - began, sample(self.stage.lab, processes, log_dir)))
                     rows.append((f"{at:.0f} s", str(blow), str(blow.after), said, f"{samples[-1][0] - at:.1f} s"))
                     logger.console(f"  {at:5.0f} s  {blow}; {blow.after}: {said}, {samples[-1][0] - at:.1f} s")
             finally:

@@ -8,6 +8,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
 
+from sage_cluster.operations.journal import Journal
+from sage_lab.faults import events as fault_events
 from SageLibrary.recording import history
 from SageLibrary.recording.recording import RaySight, Recording
 from SageLibrary.recording.run import FILE as RECORDINGS
@@ -48,7 +50,7 @@ class Files:
     @classmethod
     def of(cls, config_path: Path, lab_directory: Path) -> Files:
         """The files that belong to a configuration file and to a lab's directory."""
-        return cls(config_path.with_name(f"{config_path.stem}.journal.jsonl"), lab_directory / "faults.jsonl")
+        return cls(Journal(config_path).path, lab_directory / fault_events.FILE)
 
 
 class Recorder:

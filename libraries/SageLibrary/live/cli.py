@@ -7,8 +7,8 @@ import socket
 import threading
 
 import click
-import yaml
 
+from sage_cluster import ConfigManager
 from sage_lab.cli.options import name_option
 from sage_lab.errors import LabError
 from sage_lab.lab import Lab
@@ -58,8 +58,7 @@ def watch(name: str | None, port: int) -> None:
 
 def _dashboard(lab: Lab, head: str) -> Forward:
     def connect() -> socket.socket:
-        settings = yaml.safe_load(lab.config_path.read_text(encoding="utf-8"))  # a suite may have changed the port
-        port = int(settings["head"].get("dashboard_port", DASHBOARD_PORT))
+        port = int(ConfigManager(lab.config_path).get("head.dashboard_port"))  # a suite may have changed it
         return lab.inside(lambda: connect_to(head, port, CONNECT_SECONDS))
 
     try:

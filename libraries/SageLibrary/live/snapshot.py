@@ -9,6 +9,8 @@ from typing import Any
 
 import psutil
 
+from sage_cluster.operations.journal import Journal
+from sage_cluster.supervision.process import SupervisorProcess
 from sage_lab.errors import LabError
 from sage_lab.faults import events as fault_events
 from sage_lab.faults.active_faults import active
@@ -23,7 +25,6 @@ GONE = "The lab was taken down. What stands below is the last that was seen of i
 LINK = {Family.PARTITION, Family.LINK}
 LOOK_SECONDS = 2.0
 MOST_EVENTS = 40
-TAIL_BYTES = 60_000
 
 
 class Watcher:
@@ -31,6 +32,8 @@ class Watcher:
 
     def __init__(self, lab: Lab) -> None:
         self._lab = lab
+        self._journal = Journal(lab.config_path)
+        self._supervisor = SupervisorProcess(lab.config_path)
         self._nodes: list[dict[str, object]] = []
         self._problem = "the nodes were not looked at yet"
         self._last: dict[str, Any] = {}
@@ -58,10 +61,10 @@ class Watcher:
             "lab": self._lab.name,
             "nodes": self._nodes,
             "problem": self._problem,
-            "supervisor": _read(directory / "config.supervisor.json"),
+            "supervisor": self._supervisor.states(),
             "faults": self._faults(),
             "run": _run(directory) or self._last.get("run", {}),
-            "events": _events(directory),
+            "events": self._events(),
         }
         return self._last
 
@@ -77,6 +80,18 @@ class Watcher:
             ]
         except LabError as error:
             return [{"kind": str(error), "targets": [], "on_link": False}]
+
+    def _events(self) -> list[dict[str, Any]]:
+        """The newest events of the managers' journal and of the faults, newest first: time, node, text."""
+        found = [
+            {"time": e.get("time", ""), "node": str(e.get("node", "")), "text": _told(e)}
+            for e in self._journal.last(MOST_EVENTS)
+        ]
+        found += [
+            {"time": e["time"], "node": ", ".join(e["targets"]), "text": f"fault {e['kind']}: {e['event']}"}
+            for e in fault_events.read(self._lab.directory)[-MOST_EVENTS:]
+        ]
+        return sorted(found, key=lambda event: str(event["time"]), reverse=True)[:MOST_EVENTS]
 
     def _keep_looking(self) -> None:
         while True:
@@ -101,39 +116,9 @@ def _lives(pid: int, began: float) -> bool:
         return False
 
 
-def _events(directory: Path) -> list[dict[str, Any]]:
-    """The newest events of the managers' journal and of the faults, newest first: time, node, text."""
-    found = [
-        {"time": e.get("time", ""), "node": str(e.get("node", "")), "text": _told(e)}
-        for e in _tail(directory / "config.journal.jsonl")
-    ]
-    found += [
-        {"time": e.get("time", ""), "node": ", ".join(e.get("targets", ())), "text": f"fault {e['kind']}: {e['event']}"}
-        for e in _tail(directory / fault_events.FILE)
-    ]
-    return sorted(found, key=lambda event: str(event["time"]), reverse=True)[:MOST_EVENTS]
-
-
 def _told(event: dict[str, Any]) -> str:
     words = [str(event.get(key, "")) for key in ("event", "operation", "action", "state", "reason", "error")]
     return " ".join(word for word in words if word)
-
-
-def _tail(path: Path) -> list[dict[str, Any]]:
-    """The last whole lines of a file of JSON lines; a torn line is passed over."""
-    try:
-        with path.open("rb") as file:
-            file.seek(max(0, path.stat().st_size - TAIL_BYTES))
-            lines = file.read().splitlines()[-MOST_EVENTS:]
-    except FileNotFoundError:
-        return []
-    found = []
-    for line in lines:
-        try:
-            found.append(json.loads(line))
-        except ValueError:
-            continue
-    return [event for event in found if isinstance(event, dict) and "event" in event]
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -9,7 +9,6 @@ import psutil
 
 from sage_cluster.nodes.spec import KEPT_LOGS
 from sage_lab import Lab
-from sage_lab.files import LOG_DIRECTORY
 from SageLibrary.stress.growth import MIB, Allowance
 
 CONTROLLER = {
@@ -25,12 +24,12 @@ NODES = {
 }
 """The logs of a node's newest past sessions are kept: until there are so many, their number rises by right."""
 LOOK_SECONDS = 30.0
-LOOK = f"""
+LOOK = """
 ls -d /proc/[0-9]* | wc -l
 find /tmp /var/tmp /dev/shm /run /home /var/lib -xdev -type f -not -path '*/logs/*' 2>/dev/null | wc -l
-past=$(find {LOG_DIRECTORY} -mindepth 1 -maxdepth 1 -name 'session_*' 2>/dev/null | wc -l)
-echo $((past > {KEPT_LOGS} ? past - {KEPT_LOGS} : 0))
 """
+LOOK_AT_LOGS = "find {log_dir} -mindepth 1 -maxdepth 1 -name 'session_*' 2>/dev/null | wc -l"
+"""Asked as the cluster's user, in whose home directory ``~`` may lie."""
 
 
 def allowances(processes: Iterable[str]) -> dict[str, Allowance]:
@@ -38,8 +37,11 @@ def allowances(processes: Iterable[str]) -> dict[str, Allowance]:
     return {f"{what} of the {name}": most for name in processes for what, most in CONTROLLER.items()} | NODES
 
 
-def sample(lab: Lab, processes: Mapping[str, psutil.Process]) -> dict[str, float]:
-    """One value for each allowance. ``processes`` by their names. Raises LabError; AssertionError when one is gone."""
+def sample(lab: Lab, processes: Mapping[str, psutil.Process], log_dir: str) -> dict[str, float]:
+    """One value for each allowance. ``processes`` by their names, ``log_dir`` is where nodes keep the logs of the past.
+
+    Raises LabError; AssertionError when a process is gone.
+    """
     found: dict[str, float] = {}
     for name, process in processes.items():
         try:
@@ -49,7 +51,7 @@ def sample(lab: Lab, processes: Mapping[str, psutil.Process]) -> dict[str, float
         found |= {f"{what} of the {name}": float(value) for what, value in zip(CONTROLLER, values, strict=True)}
     names = [node.name for node in lab.nodes]
     with ThreadPoolExecutor(max_workers=len(names)) as threads:
-        looks = list(threads.map(lambda name: _look(lab, name), names))
+        looks = list(threads.map(lambda name: _look(lab, name, log_dir), names))
     return found | dict(zip(NODES, map(sum, zip(*looks, strict=True)), strict=True))
 
 
@@ -63,6 +65,7 @@ def _of_process(process: psutil.Process) -> tuple[float, ...]:
         )
 
 
-def _look(lab: Lab, node: str) -> list[float]:
+def _look(lab: Lab, node: str, log_dir: str) -> list[float]:
     done = lab.run(node, ["sh", "-c", LOOK], timeout=LOOK_SECONDS)
-    return [float(line) for line in done.stdout.split()]
+    past = lab.run(node, ["sh", "-c", LOOK_AT_LOGS.format(log_dir=log_dir)], user="sage", timeout=LOOK_SECONDS)
+    return [*map(float, done.stdout.split()), max(0.0, float(past.stdout) - KEPT_LOGS)]

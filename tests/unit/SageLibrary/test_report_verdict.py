@@ -16,6 +16,7 @@ from robot.api import ExecutionResult, SkipExecution
 
 from sage_cluster.config.workers import parse_worker
 from sage_cluster.errors import NodeError
+from sage_cluster.operations.journal import Journal
 from sage_lab import Lab, Topology
 from sage_lab.errors import NodeNotReadyError
 from sage_lab.faults import FaultNotEffectiveError
@@ -114,7 +115,7 @@ def test_a_recorder_leaves_a_page_the_recordings_and_a_line_of_history(tmp_path:
     timeline = Timeline()
     recorder = Recorder(timeline)
     files = Files.of(tmp_path / "config.yaml", tmp_path)
-    assert files == Files(tmp_path / "config.journal.jsonl", tmp_path / "faults.jsonl")
+    assert files == Files(Journal(tmp_path / "config.yaml").path, tmp_path / "faults.jsonl")
     timeline.record("w1", "running")
     for name, status, message in [("One", "PASS", ""), ("Two", "FAIL", "InfraError: no answer")]:
         recorder.start_test(name, "Robot.Failure")

@@ -17,6 +17,8 @@ from urllib.parse import urlsplit
 import psutil
 import pytest
 
+from sage_cluster.operations.journal import Journal
+from sage_cluster.supervision.process import SupervisorProcess
 from sage_lab.lab import Lab
 from sage_lab.model import LabNode, NodeHealth
 from SageLibrary.live.forward import Forward
@@ -40,22 +42,26 @@ def me() -> dict[str, float]:
 
 
 def lab_in(directory: Path) -> Lab:
-    return cast("Lab", SimpleNamespace(name="lab-x", directory=directory, status=lambda: NODES))
+    config_path = directory / "config.yaml"
+    return cast(
+        "Lab", SimpleNamespace(name="lab-x", directory=directory, config_path=config_path, status=lambda: NODES)
+    )
 
 
 @pytest.fixture
-def state(tmp_path: Path) -> dict[str, Any]:
+def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     (tmp_path / RUN).write_text(
         json.dumps({"suite": "Failure", "test": "Nodes", "step": "Cut", "number": 2, "total": 9, **SO_FAR, **me()})
     )
-    (tmp_path / "config.supervisor.json").write_text(json.dumps({"head": {"state": "running", "reason": ""}}))
-    lines = [
-        {"time": "2026-01-01T00:00:01", "event": "observed", "node": "worker-1", "state": "lost", "reason": "silent"},
-        {"time": "2026-01-01T00:00:03", "event": "begin", "operation": "start <b>cluster</b>"},
-    ]
-    journal = "".join(json.dumps(line) + "\n" for line in lines)
-    (tmp_path / "config.journal.jsonl").write_text(journal + '{"time": "2026', encoding="utf-8")
-    watcher = Watcher(lab_in(tmp_path))
+    lab = lab_in(tmp_path)
+    states = {"head": {"state": "running", "reason": ""}}
+    monkeypatch.setattr(SupervisorProcess, "states", lambda _: states)
+    journal = Journal(lab.config_path)
+    journal.record("observed", time="2026-01-01T00:00:01", node="worker-1", state="lost", reason="silent")
+    journal.record("begin", time="2026-01-01T00:00:03", operation="start <b>cluster</b>")
+    with journal.path.open("a") as file:
+        file.write('{"time": "2026')
+    watcher = Watcher(lab)
     watcher.start()
     watcher.stop()
     return {**watcher.snapshot(), "faults": [{"kind": "frozen", "targets": ["worker-1"], "on_link": False}]}
@@ -90,7 +96,9 @@ def test_a_lab_that_does_not_answer_is_told(tmp_path: Path) -> None:
     def broken() -> list[NodeHealth]:
         raise OSError("no such lab any more")
 
-    watcher = Watcher(cast("Lab", SimpleNamespace(name="lab-x", directory=tmp_path, status=broken)))
+    lab = lab_in(tmp_path)
+    lab.status = broken  # type: ignore[method-assign]
+    watcher = Watcher(lab)
     watcher.start()
     watcher.stop()
     assert watcher.snapshot()["problem"] == "no such lab any more"
