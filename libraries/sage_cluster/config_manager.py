@@ -6,11 +6,12 @@ import copy
 import os
 import threading
 from collections.abc import Callable, Mapping
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
+import sage_cluster.config
 from sage_cluster.config.check import check, shown
-from sage_cluster.config.default import DEFAULT_TEXT
 from sage_cluster.config.document import Document, parse
 from sage_cluster.config.edit import edit, plain, same
 from sage_cluster.config.file import identity, locked, read_text, replace_text
@@ -137,8 +138,9 @@ class ConfigManager:
         with locked(self._path, self._lock_timeout) as target:
             if os.path.lexists(target):
                 raise ConfigError("is there already", where=str(self._path), fix="edit it, or move it away first")
-            check(self._path, parse(self._path, DEFAULT_TEXT))
-            replace_text(target, DEFAULT_TEXT)
+            text = resources.files(sage_cluster.config).joinpath("default.yaml").read_text("utf-8")
+            check(self._path, parse(self._path, text))
+            replace_text(target, text)
         return self._path
 
     def _read(self) -> tuple[Document, Config]:
