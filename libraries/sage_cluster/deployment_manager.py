@@ -125,7 +125,7 @@ class DeploymentManager:
         answers = fan_out(asked.values(), self._platform, config.ssh.max_connections)
         platforms = {node.name: answer for node, answer in answers}
         packages = self._packages(wheel, left_out, platforms)
-        text = self.config.path.read_text(encoding="utf-8")
+        content = self.config.load_config()
 
         def work(node: RayNode) -> Mapping[str, object]:
             here, there = platforms[node.name], platforms[head.name]
@@ -138,7 +138,7 @@ class DeploymentManager:
                 raise NodeError(package.what, where=f"{node.name}: {package.where}", fix=package.fix)
             return self._nodes.deploy(
                 node,
-                package.with_text(CONFIG, node_configuration(text, node)),
+                package.with_text(CONFIG, node_configuration(content, node)),
                 keep=config.deploy.keep,
                 timeout=config.deploy.timeout,
                 report=self._context.report,

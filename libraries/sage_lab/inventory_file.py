@@ -1,4 +1,4 @@
-"""YAML that remembers its lines, so that an error can name the file, the line and the key."""
+"""The entries of an inventory file, which remember their lines: an error names the file, the line and the key."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import yaml
 
 from sage_lab.errors import InventoryError
+from sage_lab.yaml_file import read_yaml
 
 Choice = TypeVar("Choice", bound=str)
 
@@ -16,16 +17,9 @@ Choice = TypeVar("Choice", bound=str)
 def read(path: Path) -> Entry:
     """The file's keys and values; raises InventoryError."""
     try:
-        text = path.read_text(encoding="utf-8")
-        root = yaml.compose(text, Loader=yaml.SafeLoader)
-        # A second reading finds what a tree alone hides: a value that its tag cannot make.
-        yaml.safe_load(text)
+        root, _ = read_yaml(path, InventoryError, "begin with 'machines:'")
     except OSError as error:
         raise InventoryError(f"cannot be read: {error.strerror}", where=str(path), fix="check the path") from error
-    except (yaml.YAMLError, UnicodeDecodeError, ValueError) as error:
-        raise InventoryError(f"is not YAML: {error}", where=str(path), fix="correct the file") from error
-    if not isinstance(root, yaml.MappingNode):
-        raise InventoryError("holds no keys and values", where=str(path), fix="begin with 'machines:'")
     return Entry(path, root)
 
 
@@ -35,12 +29,7 @@ class Entry:
     def __init__(self, path: Path, node: yaml.MappingNode) -> None:
         self._path = path
         self._line = node.start_mark.line + 1
-        self._nodes: dict[str, yaml.Node] = {}
-        for key, value in node.value:
-            name = str(key.value)
-            if name in self._nodes:
-                raise self._error(key, name, "is written twice", "keep one of them")
-            self._nodes[name] = value
+        self._nodes: dict[str, yaml.Node] = {str(key.value): value for key, value in node.value}
         self._keys = {str(key.value): key for key, _ in node.value}
 
     def has(self, key: str) -> bool:

@@ -81,7 +81,7 @@ def _outside(directory: Path) -> Callable[[Callable[[], list[str]]], list[str]]:
 
 def directory_of(name: str | None) -> Path:
     """The directory of a lab, there or not; raises LabNameError."""
-    wanted = name or default_name()
+    wanted = default_name() if name is None else name
     if not _NAME.fullmatch(wanted):
         raise LabNameError(
             f"{wanted!r} cannot be a lab's name",

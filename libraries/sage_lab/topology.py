@@ -8,9 +8,8 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from sage_lab.errors import TopologyError
+from sage_lab.yaml_file import read_yaml
 
 MIB = 1024**2
 GIB = 1024**3
@@ -44,20 +43,12 @@ class Topology:
     def load(cls, path: str | Path) -> Topology:
         """Read a topology file; raises TopologyError that names the file, the key and the value."""
         try:
-            content = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+            _, content = read_yaml(Path(path), TopologyError, "write for example 'workers: 2'")
         except OSError as error:
             known = ", ".join(str(file) for file in sorted(Path(path).parent.glob("*.yaml"))) or "none"
             raise TopologyError(
                 f"cannot be read: {error.strerror}", where=str(path), fix=f"topologies there: {known}"
             ) from error
-        except (yaml.YAMLError, UnicodeDecodeError) as error:
-            raise TopologyError(f"is not YAML: {error}", where=str(path), fix="correct the file") from error
-        if not isinstance(content, dict):
-            raise TopologyError(
-                f"holds {type(content).__name__}, not keys and values",
-                where=str(path),
-                fix="write for example 'workers: 2'",
-            )
         return cls.from_mapping(content, where=str(path))
 
     @classmethod

@@ -5,11 +5,11 @@ from __future__ import annotations
 import threading
 from pathlib import Path
 
-import yaml
 from robot.api import logger
 from robot.api.deco import keyword
 
 from sage_cluster import ConfigManager
+from sage_cluster.config.document import parse_value
 from sage_cluster.config.workers import parse_workers
 from sage_cluster.errors import ConfigError
 from SageLibrary.arguments.node_name import Host
@@ -27,7 +27,7 @@ class ConfigurationKeywords(Component):
         | Configure | head.dashboard | false |
         | Configure | remote.conda_env | sage |
         """
-        self.stage.cluster.config.set(key, yaml.safe_load(value))
+        self.stage.cluster.config.set(key, parse_value(key, value))
 
     @keyword
     def keep_the_configuration(self) -> None:

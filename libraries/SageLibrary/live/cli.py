@@ -9,6 +9,7 @@ import threading
 import click
 
 from sage_cluster import ConfigManager
+from sage_cluster.errors import ConfigError
 from sage_lab.cli.options import name_option
 from sage_lab.errors import LabError
 from sage_lab.lab import Lab
@@ -58,7 +59,10 @@ def watch(name: str | None, port: int) -> None:
 
 def _dashboard(lab: Lab, head: str) -> Forward:
     def connect() -> socket.socket:
-        port = int(ConfigManager(lab.config_path).get("head.dashboard_port"))  # a suite may have changed it
+        try:
+            port = int(ConfigManager(lab.config_path).get("head.dashboard_port"))  # a suite may have changed it
+        except ConfigError as error:
+            raise ConnectionRefusedError(str(error)) from error
         return lab.inside(lambda: connect_to(head, port, CONNECT_SECONDS))
 
     try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -33,6 +34,22 @@ class Call:
         return ClusterManager(config, report=report) if report else ClusterManager(config)
 
 
+class Seconds(click.ParamType[float]):
+    """A number of seconds from 0; "nan" and "inf" are none, though Python reads them."""
+
+    name = "seconds"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:  # noqa: ANN401
+        """The number. Raises BadParameter."""
+        try:
+            seconds = float(value)
+        except ValueError:
+            seconds = math.nan
+        if not math.isfinite(seconds) or seconds < 0:
+            self.fail(f"{value!r} is not a number of seconds from 0.", param, ctx)
+        return seconds
+
+
 class Command(click.Group):
     """Prints a SageError as text, without a traceback, and ends with status 1."""
 
@@ -40,9 +57,16 @@ class Command(click.Group):
         """Run the command."""
         try:
             return super().invoke(ctx)
-        except (SageError, ValueError) as error:
-            Console(stderr=True).print(Text(str(error), "red"), soft_wrap=True)
+        except (SageError, ValueError, OSError) as error:
+            Console(stderr=True).print(Text(_told(error), "red"), soft_wrap=True)
             ctx.exit(1)
+
+
+def _told(error: Exception) -> str:
+    if isinstance(error, SageError) or not isinstance(error, OSError):
+        return str(error)
+    reason = error.strerror or type(error).__name__
+    return str(SageError(reason, where=str(error.filename or ""), fix="check the path and its rights, then try again"))
 
 
 def operate(call: Call, work: Callable[[ClusterManager], OperationResult]) -> None:

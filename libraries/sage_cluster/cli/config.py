@@ -5,13 +5,12 @@ from __future__ import annotations
 import json
 
 import click
-import yaml
 
 from sage_cluster.cli.call import Call
 from sage_cluster.cli.console import print_json
+from sage_cluster.config.document import parse_value
 from sage_cluster.config.reference import reference
 from sage_cluster.config_manager import ConfigManager
-from sage_cluster.errors import ConfigError
 
 
 @click.group()
@@ -59,8 +58,4 @@ def config_get(call: Call, key: str) -> None:
 @click.pass_obj
 def config_set(call: Call, key: str, value: str) -> None:
     """Set one value, read as YAML: `sage-cluster config set head.head_port 6380`."""
-    try:
-        parsed = yaml.safe_load(value)
-    except yaml.YAMLError as error:
-        raise ConfigError(f"'{value}' is not a YAML value: {error}", where=key, fix="quote it") from error
-    ConfigManager(call.config).set(key, parsed)
+    ConfigManager(call.config).set(key, parse_value(key, value))

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from sage_cluster.cli.call import Call, Command, operate
+from sage_cluster.cli.call import Call, Command, Seconds, operate
 from sage_cluster.cli.config import config as config_group
 from sage_cluster.cli.console import print_json, print_status
 from sage_cluster.cli.deploy import deploy
@@ -25,7 +25,7 @@ from sage_cluster.supervision.process import SupervisorProcess
     help="The configuration file, else $SAGE_CONFIG, else ~/.sage/config.yaml.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Answer in JSON.")
-@click.option("--wait", type=float, default=0.0, metavar="SECONDS", help="Wait for another operation to end.")
+@click.option("--wait", type=Seconds(), default=0.0, metavar="SECONDS", help="Wait for another operation to end.")
 @click.version_option(package_name="sage-cluster-lab")
 @click.pass_context
 def main(ctx: click.Context, config: Path | None, as_json: bool, wait: float) -> None:
@@ -126,7 +126,7 @@ def supervise(call: Call) -> None:
 
 
 @main.command()
-@click.option("--last", default=20, show_default=True, help="How many events.")
+@click.option("--last", type=click.IntRange(min=0), default=20, show_default=True, help="How many events.")
 @click.pass_obj
 def journal(call: Call, last: int) -> None:
     """What was done on this cluster, newest last."""

@@ -44,7 +44,7 @@ def head_status(call: Call) -> None:
 
 @head.command("logs")
 @click.option("--log", default="gcs_server.out", show_default=True, help="Which log.")
-@click.option("--lines", default=100, show_default=True)
+@click.option("--lines", type=click.IntRange(min=1), default=100, show_default=True, help="How many lines.")
 @click.option("--follow", is_flag=True, help="Go on as the log grows.")
 @click.pass_obj
 def head_logs(call: Call, log: str, lines: int, follow: bool) -> None:
@@ -109,7 +109,7 @@ def worker_status(call: Call) -> None:
 @worker.command("logs")
 @click.argument("name")
 @click.option("--log", default="raylet.out", show_default=True, help="Which log.")
-@click.option("--lines", default=100, show_default=True)
+@click.option("--lines", type=click.IntRange(min=1), default=100, show_default=True, help="How many lines.")
 @click.option("--follow", is_flag=True, help="Go on as the log grows.")
 @click.pass_obj
 def worker_logs(call: Call, name: str, log: str, lines: int, follow: bool) -> None:

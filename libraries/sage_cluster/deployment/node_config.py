@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import copy
+from collections.abc import Mapping
 from typing import Any
 
 import yaml
@@ -13,13 +13,15 @@ HEADER = "# Written by a deployment of sage-cluster: the next one replaces it. C
 CONTROLLERS_OWN = {"ssh": ("key_path", "known_hosts"), "deploy": ("project", "wheels", "cache", "exclude")}
 
 
-def node_configuration(text: str, node: RayNode) -> str:
-    """The configuration ``text`` for a node: a section ``node`` says which one it is; paths of the controller go."""
-    data: dict[str, Any] = copy.deepcopy(yaml.safe_load(text) or {})
+def node_configuration(config: Mapping[str, Any], node: RayNode) -> str:
+    """The configuration file of a node, made of the controller's content.
+
+    A section ``node`` says which node it is; paths of the controller go.
+    """
+    data = dict(config)
     for section, keys in CONTROLLERS_OWN.items():
-        for key in keys:
-            if isinstance(data.get(section), dict):
-                data[section].pop(key, None)
+        if isinstance(data.get(section), dict):
+            data[section] = {key: value for key, value in data[section].items() if key not in keys}
     data["node"] = {
         "name": node.name,
         "role": node.role,

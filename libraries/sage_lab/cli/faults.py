@@ -13,6 +13,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from sage_lab.cli.options import json_option, name_option
 from sage_lab.errors import LabNotUpError
 from sage_lab.faults.active_faults import active, find, heal_all
 from sage_lab.faults.catalogue import catalogue, kind_of
@@ -22,8 +23,6 @@ from sage_lab.lab import Lab
 from sage_lab.providers.registry import LACKS
 
 _WIDEST = 240
-name_option = click.option("--name", help="The lab's name; else $SAGE_LAB, else one for this environment.")
-json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
 @click.group("faults")

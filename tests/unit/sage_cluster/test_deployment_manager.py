@@ -97,7 +97,7 @@ def test_the_command_fails_with_each_nodes_name(config: Path, tmp_path: Path, wo
 
 
 def test_a_node_gets_its_own_values_and_no_path_of_the_controller() -> None:
-    text = (
+    content = yaml.safe_load(
         "head: {host: h, sage_home: /srv/sage}\n"
         "ssh: {user: sage, key_path: /secret/key, known_hosts: /secret/hosts}\n"
         "deploy: {project: /home/me/project, keep: 5}\n"
@@ -105,8 +105,8 @@ def test_a_node_gets_its_own_values_and_no_path_of_the_controller() -> None:
         "workers_ssh_hosts: [{host: w, port: 2222}]\n"
         "mine: {kept: true}\n"
     )
-    config = Config.model_validate(yaml.safe_load(text))
-    worker = node_configuration(text, worker_nodes(config)[0])
+    config = Config.model_validate(content)
+    worker = node_configuration(content, worker_nodes(config)[0])
     assert "/secret" not in worker
     assert "/home/me" not in worker
     read = yaml.safe_load(worker)
@@ -116,7 +116,7 @@ def test_a_node_gets_its_own_values_and_no_path_of_the_controller() -> None:
     assert read["mine"] == {"kept": True}
     assert read["deploy"] == {"keep": 5}
     assert Config.model_validate(read).workers == config.workers, "it is a configuration still"
-    assert yaml.safe_load(node_configuration(text, head_node(config)))["node"]["sage_home"] == "/srv/sage"
+    assert yaml.safe_load(node_configuration(content, head_node(config)))["node"]["sage_home"] == "/srv/sage"
 
 
 @pytest.mark.parametrize(("key", "value"), [("keep", 0), ("keep", "3"), ("timeout", -1), ("exclude", "*.bin")])

@@ -51,7 +51,7 @@ def test_the_shipped_default_is_the_default() -> None:
         ("memory: 2 GB", ["memory is '2 GB'", "'512 MiB'"]),
         ("disk: 5", ["disk is 5", "64 MiB at least"]),
         ("processes: 3", ["processes is 3"]),
-        ("- workers", ["holds list"]),
+        ("- workers", ["line 1", "holds no keys and values"]),
         ("workers: [", ["is not YAML"]),
     ],
 )

@@ -75,7 +75,7 @@ def test_what_is_wrong_is_told_with_file_line_and_key(tmp_path: Path, text: str,
     with pytest.raises(InventoryError) as caught:
         Inventory.load(path)
     assert said in str(caught.value)
-    assert f"{path}, line {line}, " in str(caught.value)
+    assert f"{path}, line {line}" in str(caught.value)
     assert caught.value.fix
 
 
