@@ -41,6 +41,10 @@ class TopologyError(LabError, ValueError):
     """The topology cannot be built as it is written."""
 
 
+class YamlFileError(LabError, ValueError):
+    """A file that a person wrote is not plain YAML."""
+
+
 class InventoryError(LabError, ValueError):
     """The inventory of existing machines is wrong."""
 

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 import yaml
 
-from sage_lab.errors import InventoryError
+from sage_lab.errors import InventoryError, YamlFileError
 from sage_lab.yaml_file import read_yaml
 
 Choice = TypeVar("Choice", bound=str)
@@ -17,9 +17,11 @@ Choice = TypeVar("Choice", bound=str)
 def read(path: Path) -> Entry:
     """The file's keys and values; raises InventoryError."""
     try:
-        root, _ = read_yaml(path, InventoryError, "begin with 'machines:'")
+        root, _ = read_yaml(path)
     except OSError as error:
         raise InventoryError(f"cannot be read: {error.strerror}", where=str(path), fix="check the path") from error
+    except YamlFileError as error:
+        raise InventoryError(error.what, where=error.where, fix=error.fix) from error
     return Entry(path, root)
 
 

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from sage_lab.errors import TopologyError
+from sage_lab.errors import TopologyError, YamlFileError
 from sage_lab.yaml_file import read_yaml
 
 MIB = 1024**2
@@ -43,12 +43,14 @@ class Topology:
     def load(cls, path: str | Path) -> Topology:
         """Read a topology file; raises TopologyError that names the file, the key and the value."""
         try:
-            _, content = read_yaml(Path(path), TopologyError, "write for example 'workers: 2'")
+            _, content = read_yaml(Path(path))
         except OSError as error:
             known = ", ".join(str(file) for file in sorted(Path(path).parent.glob("*.yaml"))) or "none"
             raise TopologyError(
                 f"cannot be read: {error.strerror}", where=str(path), fix=f"topologies there: {known}"
             ) from error
+        except YamlFileError as error:
+            raise TopologyError(error.what, where=error.where, fix=error.fix) from error
         return cls.from_mapping(content, where=str(path))
 
     @classmethod

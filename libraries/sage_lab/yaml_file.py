@@ -8,7 +8,7 @@ from typing import Any
 import yaml
 from yaml.constructor import SafeConstructor
 
-from sage_lab.errors import LabError
+from sage_lab.errors import YamlFileError
 
 MAX_BYTES = 1 << 20
 MAX_DEPTH = 20
@@ -20,35 +20,37 @@ _TAG = "tag:yaml.org,2002:"
 _PLAIN_TAGS = frozenset(_TAG + name for name in ("str", "int", "float", "bool", "null", "seq", "map", "timestamp"))
 
 
-def read_yaml(path: Path, error: type[LabError], begin: str) -> tuple[yaml.MappingNode, dict[Any, Any]]:
+def read_yaml(path: Path) -> tuple[yaml.MappingNode, dict[Any, Any]]:
     """The graph, which knows its lines, and the data of a file whose top level is a mapping.
 
-    Raises ``error`` with file and line; OSError where the file cannot be read. ``begin`` says how one begins.
+    Raises YamlFileError with file and line; OSError where the file cannot be read.
     """
     with path.open("rb") as file:
         raw = file.read(MAX_BYTES + 1)
     if len(raw) > MAX_BYTES:
-        raise error(f"is larger than {MAX_BYTES} bytes", where=str(path), fix="check that the path is the right one")
+        raise YamlFileError(f"is larger than {MAX_BYTES} bytes", where=str(path), fix="check the path")
     try:
         text = raw.decode("utf-8")
         root = _Loader(text).get_single_node()
         if not isinstance(root, yaml.MappingNode):
-            raise error("holds no keys and values", where=f"{path}, line 1", fix=begin)
+            raise YamlFileError("holds no keys and values", where=f"{path}, line 1", fix="write 'key: value' lines")
         _check(root, set(), [0])
         data: dict[Any, Any] = SafeConstructor().construct_document(root)
     except UnicodeDecodeError as problem:
         line = raw.count(b"\n", 0, problem.start) + 1
-        raise error("is not UTF-8 text", where=f"{path}, line {line}", fix="save it as UTF-8") from problem
+        raise YamlFileError("is not UTF-8 text", where=f"{path}, line {line}", fix="save it as UTF-8") from problem
     except yaml.reader.ReaderError as problem:
         line = text.count("\n", 0, int(problem.position)) + 1
-        what = f"is not YAML: {problem.reason}"
-        raise error(what, where=f"{path}, line {line}", fix="correct the file at that line") from problem
+        raise YamlFileError(
+            f"is not YAML: {problem.reason}", where=f"{path}, line {line}", fix="correct the file at that line"
+        ) from problem
     except yaml.MarkedYAMLError as problem:
         mark = problem.problem_mark or problem.context_mark
         said = " ".join(filter(None, (problem.context, problem.problem)))
-        what = said if isinstance(problem, _NotPlainError) else f"is not YAML: {said}"
-        line = mark.line + 1 if mark else 1
-        raise error(what, where=f"{path}, line {line}", fix="correct the file at that line") from problem
+        where = f"{path}, line {mark.line + 1 if mark else 1}"
+        if isinstance(problem, _NotPlainError):
+            raise YamlFileError(f"has {said}", where=where, fix="write plain values at that line") from problem
+        raise YamlFileError(f"is not YAML: {said}", where=where, fix="correct the file at that line") from problem
     return root, data
 
 
@@ -66,7 +68,7 @@ class _Loader(yaml.SafeLoader):
 
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
         if self.depth >= MAX_DEPTH:
-            raise _NotPlainError(f"has more than {MAX_DEPTH} levels", self.get_mark())
+            raise _NotPlainError(f"more than {MAX_DEPTH} levels", self.get_mark())
         self.depth += 1
         try:
             return super().compose_node(parent, index)
@@ -79,11 +81,11 @@ def _check(node: yaml.Node, around: set[int], seen: list[int]) -> None:
     seen[0] += 1
     problem = ""
     if seen[0] > MAX_NODES:
-        problem = f"has more than {MAX_NODES} values once its aliases are expanded"
+        problem = f"more than {MAX_NODES} values once its aliases are expanded"
     elif id(node) in around:
-        problem = "has an alias inside the value that it stands for"
+        problem = "an alias inside the value that it stands for"
     elif node.tag not in _PLAIN_TAGS:
-        problem = f"has the tag or key {node.tag.replace(_TAG, '!!')}, which is not for plain values"
+        problem = f"the tag or key {node.tag.replace(_TAG, '!!')}, which is not for plain values"
     elif isinstance(node, yaml.ScalarNode):
         problem = _unreadable(node)
     if problem:
@@ -103,18 +105,18 @@ def _check_keys(node: yaml.MappingNode) -> None:
     known = set()
     for key, _ in node.value:
         if not isinstance(key, yaml.ScalarNode):
-            raise _NotPlainError("has a key that is no plain value", key.start_mark)
+            raise _NotPlainError("a key that is no plain value", key.start_mark)
         if key.value in known:
-            raise _NotPlainError(f"{key.value} is written twice", key.start_mark)
+            raise _NotPlainError(f"the key {key.value} twice", key.start_mark)
         known.add(key.value)
 
 
 def _unreadable(node: yaml.ScalarNode) -> str:
     """PyYAML's own constructors fail in many ways on a value that its tag cannot make (`!!bool maybe`)."""
     if len(node.value) > MAX_CHARACTERS:
-        return f"has a value of more than {MAX_CHARACTERS} characters"
+        return f"a value of more than {MAX_CHARACTERS} characters"
     try:
         SafeConstructor().construct_object(node)
     except (ValueError, LookupError, AttributeError, OverflowError, yaml.YAMLError):
-        return f"has {node.value!r}, which cannot be read as {node.tag.replace(_TAG, '!!')}"
+        return f"{node.value!r}, which cannot be read as {node.tag.replace(_TAG, '!!')}"
     return ""

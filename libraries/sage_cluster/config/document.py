@@ -18,8 +18,6 @@ MAX_NODES = 100_000
 MAX_CHARACTERS = 100
 """Of a value that is no text: a number of a million digits takes minutes to read."""
 
-FIX = "correct the file at that line"
-
 _TAG = "tag:yaml.org,2002:"
 _PLAIN_TAGS = frozenset(
     _TAG + name for name in ("str", "int", "float", "bool", "null", "seq", "map", "merge", "timestamp")
@@ -59,10 +57,14 @@ def parse(path: Path, text: str) -> Document:
 
 def parse_value(key: str, text: str) -> Any:  # noqa: ANN401 - any value that YAML can hold
     """Read one value, given for ``key``, as YAML: plain data only. Raises ConfigError with key and line."""
-    return _read(key, text, fix="quote the value")[1]
+    try:
+        return _read(key, text)[1]
+    except ConfigError as error:
+        error.fix = "give a plain value, in quotes where it is a text"
+        raise
 
 
-def _read(where: str, text: str, fix: str = FIX) -> tuple[Node | None, Any]:
+def _read(where: str, text: str) -> tuple[Node | None, Any]:
     """The graph of a text and its data; no graph where it is empty."""
     try:
         root = _compose(text)
@@ -71,16 +73,13 @@ def _read(where: str, text: str, fix: str = FIX) -> tuple[Node | None, Any]:
         _refuse_surprises(where, root)
         # Construction merges "<<" into the nodes it is given; the graph for edits must stay as written.
         return root, _Loader("").construct_document(_compose(text))
-    except ConfigError as error:
-        error.fix = fix
-        raise
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         problem = " ".join(filter(None, (error.context, error.problem)))
-        raise _refusal(where, f"is not valid YAML: {problem}", mark.line + 1 if mark else 1, fix=fix) from error
+        raise _refusal(where, f"is not valid YAML: {problem}", mark.line + 1 if mark else 1) from error
     except yaml.reader.ReaderError as error:
         line = text.count("\n", 0, int(error.position)) + 1
-        raise _refusal(where, f"has a character that YAML forbids: {error.reason}", line, fix=fix) from error
+        raise _refusal(where, f"has a character that YAML forbids: {error.reason}", line) from error
 
 
 def _compose(text: str) -> Node | None:
@@ -111,10 +110,8 @@ class _Loader(yaml.SafeLoader):
             self.depth -= 1
 
 
-def _refusal(
-    where: str, what: str, line: int, *, expected: str = "one YAML mapping of plain values", fix: str = FIX
-) -> ConfigError:
-    return ConfigError(f"{what}; expected {expected}", where=f"{where}:{line}", fix=fix)
+def _refusal(where: str, what: str, line: int, *, expected: str = "one YAML mapping of plain values") -> ConfigError:
+    return ConfigError(f"{what}; expected {expected}", where=f"{where}:{line}", fix="correct the file at that line")
 
 
 def _refuse_surprises(where: str, root: Node) -> None:

@@ -62,7 +62,7 @@ def test_every_shipped_inventory_loads_and_has_what_the_suites_need(path: Path) 
         (TOP + "machines:\n- {name: a, role: head}\n- {name: b, role: head}\n", 5, "2 machines have the role head"),
         (TOP + "machines:\n- {name: a, role: head}\n- {name: a}\n", 5, "more than one machine has the name a"),
         (TOP + "machines:\n- {name: a, role: head}\n- {name: b, host: a}\n", 5, "has the host a:22"),
-        (TOP + "user: you\n" + MACHINES, 4, "user is written twice"),
+        (TOP + "user: you\n" + MACHINES, 4, "has the key user twice"),
         (TOP + "become: magic\n" + MACHINES, 4, "become is 'magic'"),
         (TOP + "num_cpus: 0\n" + MACHINES, 4, "num_cpus is 0"),
         ("user: me\n" + MACHINES, 3, "key is missing"),
