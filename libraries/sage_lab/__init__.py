@@ -9,21 +9,21 @@ from sage_lab.errors import (
     LabNotUpError,
     MachineError,
     NodeStateError,
-    NotPossibleError,
     SweepError,
     TopologyError,
     UnknownNodeError,
+    UnsupportedError,
 )
 from sage_lab.faults import undo as _faults_undo  # noqa: F401 - a sweep has to know how faults are undone
 from sage_lab.inventory import Inventory
 from sage_lab.lab import Lab
 from sage_lab.model import Completed, LabNode, NodeHealth
-from sage_lab.providers import Ability
+from sage_lab.providers import Capability, Machine
 from sage_lab.state import default_name, names, sweep
 from sage_lab.topology import Topology
 
 __all__ = [
-    "Ability",
+    "Capability",
     "CommandTimeoutError",
     "Completed",
     "Inventory",
@@ -34,14 +34,15 @@ __all__ = [
     "LabNameError",
     "LabNode",
     "LabNotUpError",
+    "Machine",
     "MachineError",
     "NodeHealth",
     "NodeStateError",
-    "NotPossibleError",
     "SweepError",
     "Topology",
     "TopologyError",
     "UnknownNodeError",
+    "UnsupportedError",
     "default_name",
     "names",
     "sweep",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 
 class LabError(Exception):
     """Something went wrong in the lab: ``what`` happened, ``where``, and the ``fix`` a person can try."""
@@ -53,8 +55,8 @@ class MachineError(LabError):
     """An existing machine is not as the lab needs it."""
 
 
-class NotPossibleError(LabError):
-    """Machines of this kind cannot do it."""
+class UnsupportedError(LabError):
+    """Machines of this kind cannot do it; the message says why."""
 
 
 class NotRootError(LabError, PermissionError):
@@ -71,6 +73,15 @@ class HostCommandError(LabError):
 
 class CommandTimeoutError(LabError, TimeoutError):
     """A command did not end within its deadline and was killed."""
+
+    @staticmethod
+    def on(node: str, argv: Sequence[str], timeout: float, *, unsure: str = "") -> CommandTimeoutError:
+        """The error of a command on a node; ``unsure`` is added where nobody confirmed that it was killed."""
+        return CommandTimeoutError(
+            f"did not end within {timeout:g} s and was killed{unsure}: {' '.join(argv)}",
+            where=node,
+            fix="give it more time, or see what it waits for",
+        )
 
 
 class ProvisionError(LabError):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
-from sage_lab.providers.container.provider import PROVISION
+from sage_lab.providers.container.base_layer import PROVISION
 
 
 def of_code() -> str:

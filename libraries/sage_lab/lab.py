@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
 
@@ -12,12 +13,10 @@ from sage_lab.errors import LabError, LabNotUpError, UnknownNodeError
 from sage_lab.ledger import Ledger
 from sage_lab.machine.commands import usual_umask
 from sage_lab.machine.namespaces import need_root
-from sage_lab.model import Completed, LabNode, NodeHealth
+from sage_lab.model import Completed, NodeHealth
 from sage_lab.progress import Report, silent, step
-from sage_lab.providers import Ability
+from sage_lab.providers import Capability, Machine
 from sage_lab.providers.registry import DEFAULT, Choice
-from sage_lab.providers.vagrant.hypervisor import Hypervisor
-from sage_lab.providers.vagrant.provider import VagrantProvider
 from sage_lab.state import (
     DESCRIPTION,
     directory_of,
@@ -87,11 +86,11 @@ class Lab:
         return cls(directory.name, directory, Choice.from_mapping(description, where=str(directory / DESCRIPTION)))
 
     @property
-    def nodes(self) -> tuple[LabNode, ...]:
+    def nodes(self) -> tuple[Machine, ...]:
         """The head, the workers, the spares. Where machines are given their addresses, they have them when up."""
-        return self._provider.nodes
+        return self._provider.machines
 
-    def node(self, name: str) -> LabNode:
+    def node(self, name: str) -> Machine:
         """The node of that name; raises UnknownNodeError naming those that exist."""
         for node in self.nodes:
             if node.name == name:
@@ -113,9 +112,9 @@ class Lab:
         """Do the work (sockets, not files) in the lab's network, in a thread of its own, and return its result."""
         return self._provider.inside(work)
 
-    def lacks(self, ability: Ability) -> str:
+    def unsupported_reason(self, capability: Capability) -> str:
         """Why the machines of this lab cannot do it; nothing when they can."""
-        return self._provider.lacks(ability)
+        return self._provider.unsupported_reason(capability)
 
     @property
     def pace(self) -> float:
@@ -127,79 +126,27 @@ class Lab:
         """The address by which the nodes see this machine over the cluster link."""
         return self._provider.controller_address()
 
-    def python(self, node: str) -> str:
-        """The path of the node's Python with Ray."""
-        return self._provider.python(self.node(node))
-
     def run(
-        self,
-        node: str,
-        argv: Sequence[str],
-        *,
-        user: str = "root",
-        timeout: float = 30.0,
-        stdin: str | None = None,
+        self, node: str, argv: Sequence[str], *, user: str = "root", timeout: float = 30.0, stdin: str | None = None
     ) -> Completed:
-        """Run a command on the node as ``root`` or ``sage``, by a path that no fault of the network cuts.
+        """``Machine.run`` on the node of that name; raises UnknownNodeError too."""
+        return self.node(node).run(argv, user=user, timeout=timeout, stdin=stdin)
 
-        ``timeout`` is in seconds on a node of pace 1, and so many times longer on a slower one. A failing command
-        is no error; raises CommandTimeoutError (and kills the command on the node), UnknownNodeError, or
-        NodeStateError when the node is off or frozen.
+    def save(self, snapshot: str) -> None:
+        """Keep all nodes as they are now, memory and disks, under a name; what was kept under it before goes.
+
+        Raises UnsupportedError unless the nodes are virtual machines.
         """
-        target = self.node(node)
-        seconds = timeout * self.pace
-        return self._provider.outside(lambda: self._provider.run(target, argv, user=user, timeout=seconds, stdin=stdin))
+        self._provider.save(snapshot)
 
-    def power_off(self, node: str) -> None:
-        """End the node as a cut of its power would; its disk stays."""
-        target = self.node(node)
-        self._provider.outside(lambda: self._provider.power_off(target))
-
-    def power_on(self, node: str) -> None:
-        """Start the node on its disk; /run, /dev/shm and its network are fresh. Waits for its SSH server."""
-        target = self.node(node)
-        self._provider.outside(lambda: self._provider.power_on(target))
-
-    def unplug(self, node: str) -> None:
-        """Cut the node's cluster link; the control link stays."""
-        target = self.node(node)
-        self._provider.outside(lambda: self._provider.unplug(target))
-
-    def plug(self, node: str) -> None:
-        """Join the node's cluster link again."""
-        target = self.node(node)
-        self._provider.outside(lambda: self._provider.plug(target))
-
-    def freeze(self, node: str) -> None:
-        """Stop every process of the node where it is."""
-        target = self.node(node)
-        self._provider.outside(lambda: self._provider.freeze(target))
-
-    def thaw(self, node: str) -> None:
-        """Let a frozen node go on."""
-        target = self.node(node)
-        self._provider.outside(lambda: self._provider.thaw(target))
-
-    def limit_processes(self, node: str, most: int | None) -> None:
-        """Let the node have at most so many processes; as many as its topology says when nothing is given."""
-        target = self.node(node)
-        self._provider.outside(lambda: self._provider.limit_processes(target, most))
-
-    def write_protect(self, node: str, directory: str, *, protect: bool) -> None:
-        """Let a directory of the node be read-only, or no more; what is open for writing already stays so."""
-        target = self.node(node)
-        self._provider.outside(lambda: self._provider.write_protect(target, directory, protect=protect))
-
-    @property
-    def hypervisor(self) -> Hypervisor:
-        """What only virtual machines can do; LabError when the nodes are none."""
-        if isinstance(self._provider, VagrantProvider):
-            return self._provider.hypervisor
-        raise LabError("the nodes have no hypervisor", where=f"lab {self.name}", fix="sage-lab up --provider vagrant")
+    def rollback(self, snapshot: str) -> None:
+        """Bring all nodes back to what was kept; their clocks tell today's time. LabError for an unknown name."""
+        self._provider.rollback(snapshot)
 
     def status(self) -> list[NodeHealth]:
         """How each node is now, in the order of ``nodes``."""
-        return self._provider.outside(self._provider.health)
+        with ThreadPoolExecutor(max_workers=len(self.nodes)) as pool:
+            return list(pool.map(lambda node: node.health(), self.nodes))
 
     def down(self) -> None:
         """Remove the lab and everything it made; gone already is no error."""
@@ -227,7 +174,7 @@ class Lab:
         slower = pace.measure(
             self.directory,
             head,
-            lambda text, timeout: self.run(head, [self.python(head), "-c", text], user="sage", timeout=timeout),
+            lambda text, timeout: self.run(head, [self.node(head).python, "-c", text], user="sage", timeout=timeout),
         )
         if slower > 1:
             report(f"pace {slower:g}: every wait is so many times longer")

@@ -9,7 +9,7 @@ from typing import Any
 from robot.api import SkipExecution, logger
 
 from sage_cluster import OperationResult
-from sage_lab import Ability, Completed
+from sage_lab import Capability, Completed
 from SageLibrary.context import Stage
 
 EVENTS = 2000
@@ -25,10 +25,10 @@ class Component:
     def __init__(self, stage: Stage) -> None:
         self.stage = stage
 
-    def need(self, ability: Ability) -> None:
+    def need(self, capability: Capability) -> None:
         """Skip the test, with the reason, when the machines of this lab cannot do it."""
-        if reason := self.stage.lab.lacks(ability):
-            raise SkipExecution(f"this lab's machines have no '{ability.value}': {reason}")
+        if reason := self.stage.lab.unsupported_reason(capability):
+            raise SkipExecution(f"this lab's machines have no '{capability.value}': {reason}")
 
     def keep(self, result: OperationResult) -> OperationResult:
         """Log the result of an operation, and let the expectations that follow judge it."""

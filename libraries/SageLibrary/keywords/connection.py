@@ -21,7 +21,7 @@ from sage_cluster import errors
 from sage_cluster.errors import SageError, SshError
 from sage_cluster.ssh.connection import Target
 from sage_cluster.ssh.pool import SshPool, fan_out
-from sage_lab import Ability
+from sage_lab import Capability
 from SageLibrary.arguments.node_name import Host, NodeName
 from SageLibrary.keywords.breaking import breaks
 from SageLibrary.keywords.component import Component
@@ -135,11 +135,11 @@ class ConnectionKeywords(Component):
     @keyword(tags=breaks("power cut"))
     def connection_should_survive_a_power_cycle(self, node: NodeName) -> None:
         """After a node lost its power and came back, the same pool reaches it again."""
-        self.need(Ability.POWER)
+        self.need(Capability.POWER)
         with self._pool({}) as pool:
             pool.run(Target(node), ["true"], timeout=patient(10))
-            self.stage.lab.power_off(node)
-            self.stage.lab.power_on(node)
+            self.stage.lab.node(node).power_off()
+            self.stage.lab.node(node).power_on()
             done = pool.run(Target(node), ["hostname"], timeout=patient(10))
         if done.stdout.strip() != node:
             raise AssertionError(f"the host name was '{done.stdout.strip()}', should be '{node}'")

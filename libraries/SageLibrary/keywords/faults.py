@@ -8,7 +8,7 @@ from datetime import timedelta
 from robot.api import SkipExecution, logger
 from robot.api.deco import keyword
 
-from sage_lab import Ability
+from sage_lab import Capability
 from sage_lab.faults import Fault, FaultKind, heal_all, inject, kind_of
 from SageLibrary.arguments.node_name import NodeName
 from SageLibrary.arguments.target import Target
@@ -155,7 +155,7 @@ class FaultKeywords(Component):
     @keyword(tags=breaks("unplugged"))
     def link_flaps(self, node: NodeName, times: int, down: timedelta, up: timedelta) -> None:
         """A node's cluster link goes down and comes up again, so many times; it is up at the end."""
-        self.need(Ability.UNPLUG)
+        self.need(Capability.UNPLUG)
         for _ in range(times):
             with inject(self.stage.lab, FaultKind.UNPLUGGED, node, duration=down.total_seconds()):
                 time.sleep(down.total_seconds())

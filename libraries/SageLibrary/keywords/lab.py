@@ -10,7 +10,7 @@ from robot.api.deco import keyword
 from robot.libraries.BuiltIn import BuiltIn
 
 from sage_cluster import SageError
-from sage_lab import Ability, Lab, Topology
+from sage_lab import Capability, Lab, Topology
 from SageLibrary import keep_lab
 from SageLibrary.arguments.node_name import NodeName
 from SageLibrary.arguments.spare import SPARE
@@ -92,26 +92,26 @@ class LabKeywords(Component):
     @keyword(tags=breaks("unplugged", left_broken=True))
     def unplug(self, node: NodeName) -> None:
         """Pull a node's cluster cable. The lab's own control link stays."""
-        self.need(Ability.UNPLUG)
-        self.stage.lab.unplug(node)
+        self.need(Capability.UNPLUG)
+        self.stage.lab.node(node).unplug()
 
     @keyword
     def plug_in(self, node: NodeName) -> None:
         """Plug a node's cluster cable in again."""
-        self.need(Ability.UNPLUG)
-        self.stage.lab.plug(node)
+        self.need(Capability.UNPLUG)
+        self.stage.lab.node(node).plug()
 
     @keyword(tags=breaks("power cut", left_broken=True))
     def cut_the_power(self, node: NodeName) -> None:
         """Cut a node's power: everything on it ends at once, its disk stays."""
-        self.need(Ability.POWER)
-        self.stage.lab.power_off(node)
+        self.need(Capability.POWER)
+        self.stage.lab.node(node).power_off()
 
     @keyword
     def restore_the_power(self, node: NodeName) -> None:
         """Switch a node on again."""
-        self.need(Ability.POWER)
-        self.stage.lab.power_on(node)
+        self.need(Capability.POWER)
+        self.stage.lab.node(node).power_on()
 
     def _leave_as_it_is(self) -> None:
         lab = self.stage.lab

@@ -20,7 +20,7 @@ from sage_lab.faults.catalogue import catalogue, kind_of
 from sage_lab.faults.injection import inject
 from sage_lab.faults.options import parse, seconds
 from sage_lab.lab import Lab
-from sage_lab.providers.registry import LACKS
+from sage_lab.providers.registry import PROVIDERS
 
 _WIDEST = 240
 
@@ -149,7 +149,7 @@ def matrix_command(name: str | None, as_json: bool) -> None:
       sage-lab faults matrix --json
     """
     reasons = {
-        kind.name: {lab: lacks.get(kind.needs, "") if kind.needs else "" for lab, lacks in LACKS.items()}
+        kind.name: {lab: made.reasons.get(kind.needs, "") if kind.needs else "" for lab, made in PROVIDERS.items()}
         for kind in catalogue()
     }
     with contextlib.suppress(LabNotUpError):
@@ -166,7 +166,7 @@ def matrix_command(name: str | None, as_json: bool) -> None:
     rows = []
     for fault, of_lab in reasons.items():
         rows.append([fault, *("no" if why else "yes" for why in of_lab.values()), _told(of_lab)])
-    _print_table(("fault", *LACKS, "why not"), rows)
+    _print_table(("fault", *PROVIDERS, "why not"), rows)
 
 
 def _told(reasons: dict[str, str]) -> str:

@@ -164,7 +164,7 @@ def save(snapshot: str, name: str | None) -> None:
     """
     lab = Lab.attach(name)
     with step(click.echo, f"{len(lab.nodes)} nodes saved as {snapshot}"):
-        lab.hypervisor.save(snapshot)
+        lab.save(snapshot)
 
 
 @commands.command("rollback")
@@ -179,7 +179,7 @@ def rollback(snapshot: str, name: str | None) -> None:
     """
     lab = Lab.attach(name)
     with step(click.echo, f"{len(lab.nodes)} nodes back to {snapshot}"):
-        lab.hypervisor.rollback(snapshot)
+        lab.rollback(snapshot)
 
 
 @commands.command("doctor")

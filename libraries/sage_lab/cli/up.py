@@ -10,7 +10,7 @@ import click
 
 from sage_lab.cli.options import json_option, name_option
 from sage_lab.lab import Lab
-from sage_lab.providers.registry import DEFAULT, LACKS
+from sage_lab.providers.registry import DEFAULT, PROVIDERS
 from sage_lab.topology import Topology
 
 
@@ -20,7 +20,7 @@ from sage_lab.topology import Topology
 @click.option("--topology", type=click.Path(path_type=Path, exists=True, dir_okay=False), help="A YAML file.")
 @click.option(
     "--provider",
-    type=click.Choice(list(LACKS)),
+    type=click.Choice(list(PROVIDERS)),
     default=DEFAULT,
     envvar="SAGE_LAB_PROVIDER",
     show_default=True,

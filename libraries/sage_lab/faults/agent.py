@@ -57,7 +57,7 @@ def ask(lab: Lab, node: str, verb: str, order: dict[str, Any], *, timeout: float
 
     Raises NodeRefusedError with the node's own words, or what ``Lab.run`` raises.
     """
-    argv = [lab.python(node), "-I", "-S", "-", verb, json.dumps(order)]
+    argv = [lab.node(node).python, "-I", "-S", "-", verb, json.dumps(order)]
     done = lab.run(node, argv, timeout=timeout, stdin=_program())
     for line in done.stdout.splitlines():
         if line.startswith(ANSWER):

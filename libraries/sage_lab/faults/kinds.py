@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from sage_lab.faults.names import Family, FaultKind
 from sage_lab.faults.needs import need_of
 from sage_lab.lab import Lab
-from sage_lab.providers import Ability
+from sage_lab.providers import Capability
 
 __all__ = ["Family", "FaultKind", "Kind", "Means", "Option", "Options", "Plan"]
 
@@ -79,10 +79,10 @@ class Kind:
 
     def supported(self, lab: Lab) -> str:
         """Nothing when the lab can have the fault, else the reason why not."""
-        return (lab.lacks(self.needs) if self.needs else "") or self.besides(lab)
+        return (lab.unsupported_reason(self.needs) if self.needs else "") or self.besides(lab)
 
     @property
-    def needs(self) -> Ability | None:
+    def needs(self) -> Capability | None:
         """What the machines have to be able to, beyond running commands of root."""
         return need_of(self.kind, self.family)
 

@@ -7,17 +7,19 @@ machine.
 
 from __future__ import annotations
 
+import functools
 import os
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import ParamSpec, TypeVar
 
 from sage_lab.errors import LabError, NotRootError
 from sage_lab.machine import kernel
 
 Result = TypeVar("Result")
+Parameters = ParamSpec("Parameters")
 NETWORKS = Path("/run/netns")
 """Where iproute2 keeps named network namespaces; its first namespace makes this a mount point."""
 HOSTS = "hosts.controller"
@@ -95,6 +97,16 @@ def on_host(work: Callable[[], Result]) -> Result:
         kernel.setns(host.network, kernel.CLONE_NEWNET)
 
     return _in_thread(go_back, work)
+
+
+def outside(work: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
+    """Let the function below always work in the machine's own namespaces."""
+
+    @functools.wraps(work)
+    def wrapped(*args: Parameters.args, **kwargs: Parameters.kwargs) -> Result:
+        return on_host(lambda: work(*args, **kwargs))
+
+    return wrapped
 
 
 def on_network(network: Path, work: Callable[[], Result]) -> Result:

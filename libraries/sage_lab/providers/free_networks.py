@@ -6,6 +6,8 @@ import ipaddress
 import json
 import re
 from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
 
 from sage_lab.errors import LabError
 from sage_lab.machine import commands
@@ -44,3 +46,12 @@ def _of_libvirt(xml: str) -> Iterable[ipaddress.IPv4Network]:
     # Two attributes of one element; a whole XML reader would say no more.
     for address, mask in re.findall(r"<ip address='([\d.]+)' (?:netmask|prefix)='([\d.]+)'", xml):
         yield ipaddress.IPv4Network(f"{address}/{mask}", strict=False)
+
+
+def recall(path: Path) -> dict[str, Any]:
+    """What a lab chose and keeps in this file of its directory; nothing before it is built."""
+    try:
+        chosen: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    return chosen

@@ -9,21 +9,17 @@ from typing import Any
 
 from sage_lab.errors import LabError
 from sage_lab.inventory import Inventory
-from sage_lab.providers import Ability, Provider
-from sage_lab.providers.compose import provider as compose
-from sage_lab.providers.container import provider as container
-from sage_lab.providers.static import provider as static
-from sage_lab.providers.vagrant import provider as vagrant
+from sage_lab.providers import Provider
+from sage_lab.providers.compose.provider import ComposeProvider
+from sage_lab.providers.container.provider import ContainerProvider
+from sage_lab.providers.static.provider import StaticProvider
+from sage_lab.providers.vagrant.provider import VagrantProvider
 from sage_lab.topology import Topology
 
-DEFAULT = container.ContainerProvider.name
-LACKS: Mapping[str, Mapping[Ability, str]] = {
-    container.ContainerProvider.name: container.LACKS,
-    vagrant.VagrantProvider.name: vagrant.LACKS,
-    compose.ComposeProvider.name: compose.LACKS,
-    static.StaticProvider.name: static.LACKS,
-}
-"""Every provider, and what it cannot do with the reason why."""
+DEFAULT = ContainerProvider.name
+_MAKERS = {kind.name: kind for kind in (ContainerProvider, VagrantProvider, ComposeProvider)}
+PROVIDERS: Mapping[str, type[Provider]] = {**_MAKERS, StaticProvider.name: StaticProvider}
+"""Every kind of provider by its name."""
 
 
 @dataclass(frozen=True)
@@ -37,9 +33,9 @@ class Choice:
     @classmethod
     def of(cls, topology: Topology, provider: str = DEFAULT, inventory: str | Path | None = None) -> Choice:
         """Check that the parts fit together; raises LabError."""
-        if provider not in LACKS:
-            raise LabError(f"there is no provider {provider!r}", where="lab", fix=f"providers: {', '.join(LACKS)}")
-        if provider != static.StaticProvider.name:
+        if provider not in PROVIDERS:
+            raise LabError(f"there is no provider {provider!r}", where="lab", fix=f"providers: {', '.join(PROVIDERS)}")
+        if provider != StaticProvider.name:
             if inventory is not None:
                 raise LabError(f"{provider} makes its own machines", where=str(inventory), fix="use --provider static")
             return cls(topology, provider)
@@ -70,9 +66,5 @@ class Choice:
     def make(self, lab: str, directory: Path) -> Provider:
         """The provider of this lab; makes no machine yet."""
         if self.inventory is not None:
-            return static.StaticProvider(lab, directory, self.inventory)
-        if self.provider == vagrant.VagrantProvider.name:
-            return vagrant.VagrantProvider(lab, directory, self.topology)
-        if self.provider == compose.ComposeProvider.name:
-            return compose.ComposeProvider(lab, directory, self.topology)
-        return container.ContainerProvider(lab, directory, self.topology)
+            return StaticProvider(lab, directory, self.inventory)
+        return _MAKERS[self.provider](lab, directory, self.topology)

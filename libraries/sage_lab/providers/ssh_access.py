@@ -15,7 +15,7 @@ from pathlib import Path
 
 import paramiko
 
-from sage_lab.errors import CommandTimeoutError, LabError, MachineError, NodeStateError, NotPossibleError
+from sage_lab.errors import CommandTimeoutError, LabError, MachineError, NodeStateError, UnsupportedError
 from sage_lab.machine import commands
 from sage_lab.model import Become, Completed
 
@@ -23,6 +23,7 @@ _GRACE = 5.0
 _KILLED = 137
 _STATUS = 'exec 3>&2 2>/dev/null; "$@" 2>&3 3>&-; exit $?'
 """Hands the command's status on; what the shell itself says of a signal goes nowhere."""
+_SIZES = "cat /proc/meminfo; df --block-size=1 --output=used,size /"
 _MOST_SESSIONS = 8  # OpenSSH allows ten on a connection unless told otherwise
 
 
@@ -57,10 +58,10 @@ class SshAccess:
 
         ``timeout`` is in seconds; CommandTimeoutError when it is over, and the command's process group was
         killed there. NodeStateError when the machine does not answer, MachineError when it does not let us in,
-        NotPossibleError when nobody can be root there.
+        UnsupportedError when nobody can be root there.
         """
         if root and self.access.become == "none":
-            raise NotPossibleError(
+            raise UnsupportedError(
                 "a command of root is not possible: the inventory says 'become: none'",
                 where=self.access.node,
                 fix="allow the user sudo without a password there, and write 'become: sudo'",
@@ -101,14 +102,22 @@ class SshAccess:
                     channel.close()  # ends both readers
         # The connection stays, for others may be using it; one that has died is replaced by the next command.
         except (FutureTimeoutError, TimeoutError) as error:
-            raise self._too_slow(argv, timeout, "; the machine did not confirm it") from error
+            raise CommandTimeoutError.on(
+                self.access.node, argv, timeout, unsure="; the machine did not confirm it"
+            ) from error
         except (OSError, EOFError, paramiko.SSHException) as error:
             raise self._silent(error) from error
         if status == -1:
             raise self._silent(ConnectionError("the connection ended before the command"))
         if status == _KILLED and time.monotonic() - started >= timeout:
-            raise self._too_slow(argv, timeout, "")
+            raise CommandTimeoutError.on(self.access.node, argv, timeout)
         return Completed(tuple(argv), status, said[0], said[1])
+
+    def sizes(self, *, timeout: float = 10.0) -> dict[str, tuple[int, int]]:
+        """``memory`` and ``disk``: the bytes in use, and how many there are. Raises what ``run`` raises."""
+        said = self.run(["sh", "-c", _SIZES], timeout=timeout).stdout.split()
+        total, free = (int(said[said.index(word) + 1]) * 1024 for word in ("MemTotal:", "MemAvailable:"))
+        return {"memory": (total - free, total), "disk": (int(said[-2]), int(said[-1]))}
 
     @staticmethod
     def _feed(channel: paramiko.Channel, stdin: str | None, seconds: float) -> None:
@@ -213,11 +222,4 @@ class SshAccess:
             f"does not answer over SSH: {error or type(error).__name__}",
             where=f"{self.access.node}, {self.access.address}:{self.access.port}",
             fix="see whether it is on, and whether its SSH server listens there",
-        )
-
-    def _too_slow(self, argv: Sequence[str], timeout: float, more: str) -> CommandTimeoutError:
-        return CommandTimeoutError(
-            f"did not end within {timeout:g} s and was killed{more}: {' '.join(argv)}",
-            where=self.access.node,
-            fix="give it more time, or see what it waits for",
         )

@@ -6,12 +6,11 @@ import socket
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, TypeVar
+from typing import Any
 
 from sage_lab.errors import NodeNotReadyError
 from sage_lab.model import LabNode
 
-Result = TypeVar("Result")
 Inside = Callable[[Callable[[], Any]], Any]
 """Does work where the nodes can be reached, and returns its result."""
 PORT = 22
@@ -27,16 +26,12 @@ def greeting(address: str, timeout: float, port: int = PORT) -> str:
     return said
 
 
-def answering(inside: Inside, nodes: Sequence[LabNode], *, timeout: float = 2.0) -> dict[str, bool]:
-    """Which nodes greet over the control link within ``timeout`` seconds, all asked at once."""
-
-    def asks(node: LabNode) -> bool:
-        try:
-            return bool(greeting(node.control_address, timeout, node.port))
-        except OSError:
-            return False
-
-    return dict(zip((node.name for node in nodes), _all_at_once(inside, asks, nodes), strict=True))
+def answers(inside: Inside, node: LabNode, *, timeout: float = 2.0) -> bool:
+    """Whether the node greets over the control link within ``timeout`` seconds."""
+    try:
+        return bool(inside(lambda: greeting(node.control_address, timeout, node.port)))
+    except OSError:
+        return False
 
 
 def wait(inside: Inside, nodes: Sequence[LabNode], *, deadline: float = 30.0) -> None:
@@ -56,13 +51,8 @@ def wait(inside: Inside, nodes: Sequence[LabNode], *, deadline: float = 30.0) ->
                     ) from error
                 time.sleep(_POLL)
 
-    _all_at_once(inside, waits, nodes)
-
-
-def _all_at_once(inside: Inside, ask: Callable[[LabNode], Result], nodes: Sequence[LabNode]) -> list[Result]:
-    def work() -> list[Result]:
+    def work() -> None:
         with ThreadPoolExecutor(max_workers=max(1, len(nodes))) as pool:
-            return list(pool.map(ask, nodes))
+            list(pool.map(waits, nodes))
 
-    results: list[Result] = inside(work)
-    return results
+    inside(work)

@@ -55,11 +55,11 @@ def test_one_worker_or_all_of_them(lab: Lab, manager: DeploymentManager) -> None
     assert manager.deploy_to_worker("worker-2", 22) is True
     assert read(lab, "worker-1", f"{DEPLOY}/current/site/answering/__init__.py") == ""
     assert manager.deploy_to_all_workers() == (2, 2)
-    lab.power_off("worker-1")
+    lab.node("worker-1").power_off()
     try:
         assert manager.deploy_to_all_workers() == (1, 2)
     finally:
-        lab.power_on("worker-1")
+        lab.node("worker-1").power_on()
 
 
 def test_a_ray_that_runs_keeps_to_its_release_until_it_is_restarted(

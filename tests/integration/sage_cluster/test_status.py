@@ -37,7 +37,7 @@ def state(cluster_manager: ClusterManager, node: str) -> NodeState:
 
 def test_unplugged_worker_is_cut_off_and_back_when_plugged_in(lab: Lab, cluster_manager: ClusterManager) -> None:
     cluster_manager.config.set("ssh.connect_timeout", 3)
-    lab.unplug("worker-1")
+    lab.node("worker-1").unplug()
     try:
         status = cluster_manager.status_cluster()
         assert status.node("worker-1").state is NodeState.CUT_OFF
@@ -45,7 +45,7 @@ def test_unplugged_worker_is_cut_off_and_back_when_plugged_in(lab: Lab, cluster_
         assert "worker-1" in status.node("worker-1").problem
         assert status.active_workers == ["worker-2"]
     finally:
-        lab.plug("worker-1")
+        lab.node("worker-1").plug()
     wait_for(lambda: state(cluster_manager, "worker-1"), NodeState.RUNNING, 20)
 
 

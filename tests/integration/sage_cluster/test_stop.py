@@ -53,8 +53,8 @@ def bystanders(lab: Lab, cluster_manager: ClusterManager) -> Iterator[Bystanders
         assert done.returncode == 0, (name, done)
         pids[name] = int(done.stdout.split()[-1])
     yield Bystanders(pids)
-    lab.power_off("worker-1")
-    lab.power_on("worker-1")
+    lab.node("worker-1").power_off()
+    lab.node("worker-1").power_on()
 
 
 def test_bystanders_live_on(lab: Lab, cluster_manager: ClusterManager, bystanders: Bystanders) -> None:
@@ -67,11 +67,11 @@ def test_bystanders_live_on(lab: Lab, cluster_manager: ClusterManager, bystander
 def test_a_node_that_is_not_reached_is_not_called_stopped(lab: Lab, cluster_manager: ClusterManager) -> None:
     cluster_manager.config.set("ssh.connect_timeout", 3)
     assert cluster_manager.head.start().success
-    lab.power_off("worker-2")
+    lab.node("worker-2").power_off()
     try:
         result = cluster_manager.stop_cluster()
     finally:
-        lab.power_on("worker-2")
+        lab.node("worker-2").power_on()
     assert [node.name for node in result.failed] == ["worker-2"]
     assert "worker-2: the node does not answer" in result.message
     assert {node.name for node in result.nodes if node.success} == {"worker-1", "head"}

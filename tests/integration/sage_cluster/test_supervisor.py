@@ -73,20 +73,20 @@ def test_a_hung_raylet_is_fenced(lab: Lab, supervised: ClusterManager) -> None:
 
 def test_a_short_cut_is_noticed_and_waited_out(lab: Lab, supervised: ClusterManager) -> None:
     since = time.monotonic()
-    lab.unplug("worker-1")
+    lab.node("worker-1").unplug()
     try:
         wait_for(lambda: states(supervised)["worker-1"], "lost", 5)
         assert states(supervised)["worker-2"] == "running"
     finally:
-        lab.plug("worker-1")
+        lab.node("worker-1").plug()
     wait_until_all_run(supervised, 30)
     assert "decided" not in kinds(events(supervised, since, "worker-1"))
 
 
 def test_a_worker_whose_power_returns_is_started(lab: Lab, supervised: ClusterManager) -> None:
-    lab.power_off("worker-2")
+    lab.node("worker-2").power_off()
     wait_for(lambda: states(supervised)["worker-2"], "lost", 6)
-    lab.power_on("worker-2")
+    lab.node("worker-2").power_on()
     wait_until_all_run(supervised, 60)
 
 
@@ -138,13 +138,13 @@ def test_a_crash_loop_ends_in_quarantine_and_a_person_ends_that(lab: Lab, superv
 def test_a_worker_that_died_while_the_head_is_away_waits_for_it(lab: Lab, supervised: ClusterManager) -> None:
     since = time.monotonic()
     pid = next(p["pid"] for p in supervised.status_cluster().node("worker-2").processes if p["role"] == "raylet")
-    lab.power_off("head")
+    lab.node("head").power_off()
     try:
         wait_for(lambda: states(supervised)["head"], "lost", 6)
         assert lab.run("worker-2", ["kill", "-KILL", str(pid)]).returncode == 0
         wait_for(lambda: states(supervised)["worker-2"], "lost", 5)
     finally:
-        lab.power_on("head")
+        lab.node("head").power_on()
     wait_until_all_run(supervised, 90)
     decided = [
         e for e in supervised.operations.journal.last(500) if e["event"] == "decided" and e["monotonic"] >= since

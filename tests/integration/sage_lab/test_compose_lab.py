@@ -75,20 +75,20 @@ def test_commands_run_as_both_users_and_are_killed_in_time(compose: Lab) -> None
     with pytest.raises(CommandTimeoutError, match=r"did not end within 0\.5 s and was killed: sleep 777"):
         compose.run("head", ["sleep", "777"], timeout=0.5)
     assert "sleep 777" not in compose.run("head", ["ps", "-eo", "args"]).stdout
-    shown = compose.run("head", [compose.python("head"), "-c", "import ray; print(ray.__version__)"], user="sage")
+    shown = compose.run("head", [compose.node("head").python, "-c", "import ray; print(ray.__version__)"], user="sage")
     assert shown.returncode == 0, shown.stderr
 
 
 def test_a_power_cut_keeps_the_disk_and_the_pulled_cable(compose: Lab) -> None:
     files = ["/tmp/stays", "/home/sage/stays"]
     compose.run("worker-1", ["touch", *files])
-    compose.unplug("worker-1")
-    compose.power_off("worker-1")
+    compose.node("worker-1").unplug()
+    compose.node("worker-1").power_off()
     with pytest.raises(NodeStateError, match="the node is stopped"):
         compose.run("worker-1", ["true"])
-    compose.power_on("worker-1")
+    compose.node("worker-1").power_on()
     assert [(one.state, one.plugged) for one in compose.status()] == [("running", True), ("running", False)]
-    compose.plug("worker-1")
+    compose.node("worker-1").plug()
     assert compose.status()[1].plugged
     assert compose.run("worker-1", ["rm", *files]).returncode == 0
 

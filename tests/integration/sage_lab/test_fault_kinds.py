@@ -170,11 +170,11 @@ def test_a_fault_without_its_target_is_inconclusive_and_leaves_nothing(lab: Lab)
 @pytest.mark.usefixtures("packet_filter")
 def test_a_target_that_is_gone_counts_as_healed(lab: Lab) -> None:
     fault = inject(lab, FaultKind.ISOLATED, NODE)
-    lab.power_off(NODE)
+    lab.node(NODE).power_off()
     try:
         fault.heal(timeout=5)
     finally:
-        lab.power_on(NODE)
+        lab.node(NODE).power_on()
     assert active(lab) == []
 
 

@@ -77,8 +77,8 @@ def test_the_lab_s_work_goes_on_from_inside(name: str) -> None:
             return lab
         lab = up()
         lab.run("head", ["touch", "/tmp/old"])
-        lab.power_off("worker-1")
-        lab.power_on("worker-1")
+        lab.node("worker-1").power_off()
+        lab.node("worker-1").power_on()
         lab.down()
         lab = up()
         fresh = lab.run("head", ["test", "-e", "/tmp/old"]).returncode != 0

@@ -157,17 +157,17 @@ with open("/tmp/fill", "wb", buffering=0) as file:
 
 def test_power_off_ends_everything_and_power_on_keeps_the_disk(lab: Lab) -> None:
     shell(lab, "worker-1", "echo kept >/tmp/kept; touch /run/fresh /dev/shm/fresh; nft add table inet mine")
-    lab.power_off("worker-1")
+    lab.node("worker-1").power_off()
     try:
         states = {node.name: node for node in lab.status()}
         assert (states["worker-1"].state, states["worker-1"].ssh) == ("stopped", False)
         assert states["worker-2"].ssh
         with pytest.raises(NodeStateError, match="the node is stopped"):
             lab.run("worker-1", ["true"])
-        lab.power_off("worker-1")
+        lab.node("worker-1").power_off()
     finally:
-        lab.power_on("worker-1")
-    lab.power_on("worker-1")
+        lab.node("worker-1").power_on()
+    lab.node("worker-1").power_on()
     after = shell(lab, "worker-1", "cat /tmp/kept; ls /run/fresh /dev/shm/fresh; nft list tables")
     assert after.stdout == "kept\n"
     assert reaches(lab, "head", "worker-1")
@@ -175,44 +175,44 @@ def test_power_off_ends_everything_and_power_on_keeps_the_disk(lab: Lab) -> None
 
 def test_unplug_cuts_the_cluster_link_only_and_lasts_over_a_power_cycle(lab: Lab) -> None:
     worker = lab.node("worker-2")
-    lab.unplug("worker-2")
+    lab.node("worker-2").unplug()
     try:
         assert not reaches(lab, "head", "worker-2")
         assert not reaches(lab, "worker-2", "head")
         connect(lab, worker.control_address)
         assert lab.run("worker-2", ["hostname"]).stdout == "worker-2\n"
         assert not {node.name: node for node in lab.status()}["worker-2"].plugged
-        lab.power_off("worker-2")
-        lab.power_on("worker-2")
+        lab.node("worker-2").power_off()
+        lab.node("worker-2").power_on()
         assert not reaches(lab, "head", "worker-2")
     finally:
-        lab.plug("worker-2")
+        lab.node("worker-2").plug()
     wait_for(lambda: reaches(lab, "head", "worker-2"))
 
 
 def test_freeze_stops_a_node_and_thaw_lets_it_go_on(lab: Lab) -> None:
-    lab.freeze("worker-1")
+    lab.node("worker-1").freeze()
     try:
-        lab.freeze("worker-1")
+        lab.node("worker-1").freeze()
         frozen = {node.name: node for node in lab.status()}["worker-1"]
         assert (frozen.state, frozen.ssh) == ("paused", False)
         with pytest.raises(NodeStateError, match="the node is paused"):
             lab.run("worker-1", ["true"])
     finally:
-        lab.thaw("worker-1")
+        lab.node("worker-1").thaw()
     assert lab.run("worker-1", ["true"]).returncode == 0
     with pytest.raises(NodeStateError, match="cannot thaw it"):
         try:
-            lab.power_off("worker-1")
-            lab.thaw("worker-1")
+            lab.node("worker-1").power_off()
+            lab.node("worker-1").thaw()
         finally:
-            lab.power_on("worker-1")
+            lab.node("worker-1").power_on()
 
 
 def test_a_frozen_node_can_be_powered_off(lab: Lab) -> None:
-    lab.freeze("worker-1")
-    lab.power_off("worker-1")
-    lab.power_on("worker-1")
+    lab.node("worker-1").freeze()
+    lab.node("worker-1").power_off()
+    lab.node("worker-1").power_on()
     assert lab.run("worker-1", ["true"]).returncode == 0
 
 
@@ -243,7 +243,7 @@ def test_two_labs_at_once_do_not_meet(lab: Lab) -> None:
         assert shell(lab, "head", "echo first >/tmp/whose").returncode == 0
         assert other.run("head", ["test", "-e", "/tmp/whose"]).returncode != 0
         assert other.node("head") == lab.node("head")
-        other.power_off("head")
+        other.node("head").power_off()
         assert all(node.state == "running" for node in lab.status())
     finally:
         other.down()

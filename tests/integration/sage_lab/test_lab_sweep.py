@@ -12,7 +12,7 @@ import pytest
 
 from sage_lab import Lab, LabNameError, Topology, sweep
 from sage_lab.machine import cgroups
-from sage_lab.providers.container import provider
+from sage_lab.providers.container import base_layer
 
 pytestmark = pytest.mark.lab
 
@@ -147,7 +147,7 @@ def test_sweep_all_takes_unfinished_labs_and_leaves_those_that_are_up(name: str)
 def test_a_failed_up_cleans_up_and_tells_its_reason(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "steps").mkdir()
     (tmp_path / "steps" / "10-fail.sh").write_text("echo 'no such luck' >&2; exit 1\n")
-    monkeypatch.setattr(provider, "PROVISION", tmp_path / "steps")
+    monkeypatch.setattr(base_layer, "PROVISION", tmp_path / "steps")
     with pytest.raises(Exception, match=r"no such luck\s+10-fail.sh failed"):
         Lab.up(Topology.of(workers=0), name=name)
     assert_no_trace(name)

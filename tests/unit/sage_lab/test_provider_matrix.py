@@ -10,7 +10,7 @@ from click.testing import CliRunner
 
 from sage_lab.cli.main import commands
 from sage_lab.faults import Family, FaultKind, catalogue
-from sage_lab.providers.registry import LACKS
+from sage_lab.providers.registry import PROVIDERS
 
 
 @pytest.fixture
@@ -27,7 +27,7 @@ def test_every_fault_has_an_answer_for_every_kind_of_lab_and_no_without_a_reason
 ) -> None:
     assert set(matrix) == {kind.name for kind in catalogue()}
     for of_lab in matrix.values():
-        assert set(of_lab) == set(LACKS)
+        assert set(of_lab) == set(PROVIDERS)
         assert all(bool(one["supported"]) != bool(one["reason"]) for one in of_lab.values())
 
 
@@ -53,5 +53,5 @@ def test_nobody_loses_the_way_to_an_existing_machine_and_processes_die_everywher
 def test_the_table_has_a_column_for_every_kind_of_lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SAGE_LAB_HOME", str(tmp_path))
     said = CliRunner().invoke(commands, ["faults", "matrix"]).output
-    assert all(lab in said for lab in LACKS)
+    assert all(lab in said for lab in PROVIDERS)
     assert "static: it needs the machine's hypervisor" in said

@@ -8,8 +8,18 @@ from pathlib import Path
 import pytest
 import yaml
 
-from sage_lab import Ability, Inventory, InventoryError, Lab, LabError, MachineError, NotPossibleError, Topology, files
-from sage_lab.providers.registry import LACKS, Choice
+from sage_lab import (
+    Capability,
+    Inventory,
+    InventoryError,
+    Lab,
+    LabError,
+    MachineError,
+    Topology,
+    UnsupportedError,
+    files,
+)
+from sage_lab.providers.registry import PROVIDERS, Choice
 from sage_lab.providers.ssh_access import Access, SshAccess
 from sage_lab.state import home
 
@@ -136,12 +146,9 @@ def test_existing_machines_have_no_power_switch_and_every_provider_says_what_it_
     lab = Lab("t", tmp_path / "t", Choice.of(Topology.of(workers=1), "static", write(tmp_path, TOP + MACHINES)))
     assert lab.provider == "static"
     assert [node.cluster_address for node in lab.nodes] == ["127.0.0.1", "127.0.0.2"]
-    for ability in Ability:
-        assert lab.lacks(ability), ability
-    for work in (lab.power_off, lab.power_on, lab.unplug, lab.plug, lab.freeze, lab.thaw):
-        with pytest.raises(NotPossibleError, match="hypervisor"):
-            work("worker-1")
-    assert all(reason for lacks in LACKS.values() for reason in lacks.values())
+    for capability in Capability:
+        assert lab.unsupported_reason(capability), capability
+    assert all(reason for provider in PROVIDERS.values() for reason in provider.reasons.values())
 
 
 def test_a_user_s_lab_of_existing_machines_needs_no_root_and_leaves_nothing(
@@ -168,7 +175,7 @@ def test_a_user_s_labs_are_at_home(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 def test_nobody_is_root_where_the_inventory_says_none() -> None:
     way = SshAccess(Access("head", "127.0.0.1", 1, "me", "/no/key", "/no/hosts", become="none"))
-    with pytest.raises(NotPossibleError, match="become: none"):
+    with pytest.raises(UnsupportedError, match="become: none"):
         way.run(["id"], root=True)
 
 

@@ -10,9 +10,8 @@ from typing import Any
 
 import pytest
 
-from sage_lab import Ability, Lab, LabError, Topology
+from sage_lab import Lab, LabError, Topology
 from sage_lab.providers import free_networks
-from sage_lab.providers.registry import Choice
 from sage_lab.providers.vagrant import provider
 from tests.support.replayed import LEFT, replay, said_to, virsh
 
@@ -38,14 +37,6 @@ def test_networks_are_free_of_routes_and_of_libvirt_s_own() -> None:
     assert free_networks.choose(1, "", "[]") == ["198.18.2"]
     with pytest.raises(LabError, match="are free"):
         free_networks.choose(1, "", '[{"dst": "198.0.0.0/8"}]')
-
-
-def test_what_is_not_built_for_virtual_machines_says_so(tmp_path: Path) -> None:
-    lab = Lab("t-vm", tmp_path / "t-vm", Choice.of(Topology.of(workers=1), "vagrant"))
-    assert lab.provider == "vagrant"
-    assert not lab.lacks(Ability.POWER)
-    with pytest.raises(LabError, match="no limit of processes"):
-        lab.limit_processes("head", 1)
 
 
 def test_a_lab_whose_machines_never_answer_is_swept_and_says_why(

@@ -66,8 +66,8 @@ KINDS = (
         Family.DISK,
         "The disk of Ray's temporary files carries few kilobytes in a second.",
         ByLab(
-            begin=lambda lab, node, plan: lab.hypervisor.slow_disk(node, int(plan["kilobytes"]) * 1024),
-            end=lambda lab, node, _: lab.hypervisor.slow_disk(node, None),
+            begin=lambda lab, node, plan: lab.node(node).slow_disk(int(plan["kilobytes"]) * 1024),
+            end=lambda lab, node, _: lab.node(node).slow_disk(None),
             effective_probe=_is_slow,
             recovered_probe=_is_quick,
             before=lambda _lab, _node: {"directory": TEMP_DIRECTORY},
@@ -91,8 +91,8 @@ KINDS = (
         Family.DISK,
         "The temp dir is mounted read-only; files that are open for writing already stay so.",
         ByLab(
-            begin=lambda lab, node, plan: lab.write_protect(node, plan["directory"], protect=True),
-            end=lambda lab, node, plan: lab.write_protect(node, plan["directory"], protect=False),
+            begin=lambda lab, node, plan: lab.node(node).write_protect(plan["directory"], protect=True),
+            end=lambda lab, node, plan: lab.node(node).write_protect(plan["directory"], protect=False),
             effective_probe=_takes_no_file,
             recovered_probe=_is_writable,
             lasts=False,

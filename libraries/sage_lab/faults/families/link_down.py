@@ -43,8 +43,8 @@ KINDS = (
         Family.LINK,
         "The cable of the targets' cluster link is pulled.",
         ByLab(
-            begin=lambda lab, node, _: lab.unplug(node),
-            end=lambda lab, node, _: lab.plug(node),
+            begin=lambda lab, node, _: lab.node(node).unplug(),
+            end=lambda lab, node, _: lab.node(node).plug(),
             effective_probe=_unplugged,
             recovered_probe=_plugged,
         ),

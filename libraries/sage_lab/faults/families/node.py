@@ -59,7 +59,7 @@ def _first_process(lab: Lab, node: str) -> str:
 
 
 def _console(lab: Lab, node: str) -> Plan:
-    return {"console": len(lab.hypervisor.console(node))}
+    return {"console": len(lab.node(node).console())}
 
 
 def _panic(lab: Lab, node: str, _: Plan) -> None:
@@ -68,7 +68,7 @@ def _panic(lab: Lab, node: str, _: Plan) -> None:
 
 def _panicked(lab: Lab, node: str, plan: Plan) -> str:
     """The kernel's last words are on the console, and nobody answers."""
-    if _PANIC not in lab.hypervisor.console(node)[plan["console"] :]:
+    if _PANIC not in lab.node(node).console()[plan["console"] :]:
         return "the console says nothing of a panic"
     try:
         _greets(lab, node)
@@ -82,13 +82,13 @@ def _revive(lab: Lab, node: str, _: Plan) -> None:
     try:
         _greets(lab, node)
     except OSError:
-        lab.power_off(node)
-        lab.power_on(node)
+        lab.node(node).power_off()
+        lab.node(node).power_on()
 
 
 def _reboot(lab: Lab, node: str, _: Plan) -> None:
-    lab.power_off(node)
-    lab.power_on(node)
+    lab.node(node).power_off()
+    lab.node(node).power_on()
 
 
 def _rebooted(lab: Lab, node: str, plan: Plan) -> str:
@@ -101,8 +101,8 @@ KINDS = (
         Family.NODE,
         "The node loses its power: everything on it ends at once; healing powers it on.",
         ByLab(
-            begin=lambda lab, node, _: lab.power_off(node),
-            end=lambda lab, node, _: lab.power_on(node),
+            begin=lambda lab, node, _: lab.node(node).power_off(),
+            end=lambda lab, node, _: lab.node(node).power_on(),
             effective_probe=_is_dead,
             recovered_probe=_runs,
         ),
@@ -113,7 +113,7 @@ KINDS = (
         "The node is powered off and on again; what ran on it does not come back by itself.",
         ByLab(
             begin=_reboot,
-            end=lambda lab, node, _: lab.power_on(node),
+            end=lambda lab, node, _: lab.node(node).power_on(),
             effective_probe=_rebooted,
             recovered_probe=_runs,
             before=_boot,
@@ -124,7 +124,7 @@ KINDS = (
         Family.NODE,
         "The node's reset button is pressed: it boots without having been shut down.",
         ByLab(
-            begin=lambda lab, node, _: lab.hypervisor.reset(node),
+            begin=lambda lab, node, _: lab.node(node).reset(),
             end=_revive,
             effective_probe=_rebooted,
             recovered_probe=_runs,
@@ -148,8 +148,8 @@ KINDS = (
         Family.NODE,
         "Every process of the node stops where it is; healing lets them go on.",
         ByLab(
-            begin=lambda lab, node, _: lab.freeze(node),
-            end=lambda lab, node, _: lab.thaw(node),
+            begin=lambda lab, node, _: lab.node(node).freeze(),
+            end=lambda lab, node, _: lab.node(node).thaw(),
             effective_probe=_is_dead,
             recovered_probe=_runs,
         ),

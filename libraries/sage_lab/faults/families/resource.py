@@ -48,8 +48,8 @@ KINDS = (
         Family.RESOURCE,
         "The node can start no process or thread any more; those that run go on.",
         ByLab(
-            begin=lambda lab, node, _: lab.limit_processes(node, 1),
-            end=lambda lab, node, _: lab.limit_processes(node, None),
+            begin=lambda lab, node, _: lab.node(node).limit_processes(1),
+            end=lambda lab, node, _: lab.node(node).limit_processes(None),
             effective_probe=_starts_nothing,
             recovered_probe=_starts_again,
             lasts=False,

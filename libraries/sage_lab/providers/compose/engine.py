@@ -17,9 +17,9 @@ from sage_lab.errors import (
     SweepError,
 )
 from sage_lab.ledger import undoes
-from sage_lab.machine import commands
+from sage_lab.machine import cgroups, commands
 from sage_lab.model import Completed, State
-from sage_lab.providers.container import runc
+from sage_lab.providers.namespaced import STATES, User
 
 _PROJECT = "com.docker.compose.project"
 _SERVICE = "com.docker.compose.service"
@@ -28,7 +28,6 @@ _ASK = 20.0
 _GRACE = 10.0
 _KILLED = 137
 _INSTALL = "install Docker Engine and its Compose plug-in"
-_STATES: dict[str, State] = {"running": "running", "paused": "paused"}
 
 
 class Engine:
@@ -69,23 +68,44 @@ class Engine:
         """What ``docker ARGV`` says; raises HostCommandError."""
         return _docker(["--host", self.address, *argv], timeout=timeout).stdout
 
-    def execute(self, service: str, argv: Sequence[str], *, user: str, timeout: float, stdin: str | None) -> Completed:
+    def execute(self, node: str, user: User, argv: Sequence[str], *, timeout: float, stdin: str | None) -> Completed:
         """Run a command in a service's container; raises CommandTimeoutError after the command was killed."""
-        if user not in runc.USERS:
-            raise LabError(f"no user {user!r} on the nodes", where=service, fix=f"use {' or '.join(runc.USERS)}")
-        number, home = runc.USERS[user]
-        command = ["exec", *(["--interactive"] if stdin is not None else []), "--user", f"{number}:{number}"]
-        command += ["--workdir", home, "--env", f"HOME={home}", "--env", f"USER={user}", "--env", f"LOGNAME={user}"]
+        interactive = ["--interactive"] if stdin is not None else []
+        command = ["exec", *interactive, "--workdir", user.home, *user.options, self.container(node)]
         # The container itself ends the command: the engine would let it go on when its client is gone.
-        command += [self.container(service), "timeout", "--signal=KILL", f"{max(0.1, timeout):.3f}", *argv]
+        command += ["timeout", "--signal=KILL", f"{max(0.1, timeout):.3f}", *argv]
         started = time.monotonic()
-        try:
-            ended = self._try_run(*command, timeout=timeout + _GRACE, stdin=stdin)
-        except CommandTimeoutError as error:
-            raise _too_slow(service, argv, timeout) from error
+        ended = self._try_run(*command, timeout=timeout + _GRACE, stdin=stdin)
         if ended.returncode == _KILLED and time.monotonic() - started >= timeout:
-            raise _too_slow(service, argv, timeout)
-        return Completed(tuple(argv), ended.returncode, ended.stdout, ended.stderr)
+            raise CommandTimeoutError.on(node, argv, timeout)
+        return ended
+
+    def look(self, node: str) -> tuple[State, int]:
+        """The state of a service's container, and its first process as this machine numbers it; 0 when it is off."""
+        shown = ["--format", "{{.State.Status}} {{.State.Pid}}", self.container(node)]
+        try:
+            state, process = self.run("container", "inspect", *shown).split()
+        except HostCommandError as error:
+            if "no such container" in error.what.lower():
+                return "stopped", 0
+            raise
+        return STATES.get(state, "stopped"), int(process)
+
+    def pause(self, node: str) -> None:
+        """Stop every process of a service's container."""
+        self.run("pause", self.container(node))
+
+    def resume(self, node: str) -> None:
+        """Let a paused container go on."""
+        self.run("unpause", self.container(node))
+
+    def limit_processes(self, node: str, most: int) -> None:
+        """Let a service's container have at most so many processes."""
+        self.run("update", "--pids-limit", str(most), self.container(node))
+
+    def group(self, node: str) -> str:
+        """The control group of a service's container; nothing when it is off."""
+        return cgroups.group_of(self.look(node)[1])
 
     def start_project(self, files: Sequence[Path], settings: Path, *, timeout: float) -> None:
         """Make and start all that these Compose files name, with the variables of ``settings``."""
@@ -105,17 +125,6 @@ class Engine:
     def container(self, service: str) -> str:
         """The name of a service's container."""
         return f"{self.project}.{service}"
-
-    def states(self) -> dict[str, State]:
-        """The state of each service's container that is there."""
-        shown = f'{{{{.Label "{_SERVICE}"}}}} {{{{.State}}}}'
-        listed = self.run("container", "ls", "--all", "--filter", f"label={_PROJECT}={self.project}", "--format", shown)
-        pairs = (line.split() for line in listed.splitlines())
-        return {service: _STATES.get(state, "stopped") for service, state in pairs}
-
-    def process(self, service: str) -> int:
-        """The first process of a service's container, as this machine numbers it; 0 when it is off."""
-        return int(self.run("container", "inspect", "--format", "{{.State.Pid}}", self.container(service)))
 
     def remove(self) -> bool:
         """Remove all of the project: containers, networks, volumes, image. Returns whether anything was there."""
@@ -189,11 +198,3 @@ def _docker(argv: Sequence[str], *, timeout: float = 60.0) -> Completed:
             fix="see whether the engine is well: docker info",
         )
     return ended
-
-
-def _too_slow(service: str, argv: Sequence[str], timeout: float) -> CommandTimeoutError:
-    return CommandTimeoutError(
-        f"did not end within {timeout:g} s and was killed: {' '.join(argv)}",
-        where=service,
-        fix="give it more time, or see what it waits for",
-    )

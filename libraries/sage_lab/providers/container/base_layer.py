@@ -10,11 +10,19 @@ from __future__ import annotations
 
 import os
 import stat
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from sage_lab import files
+from sage_lab.errors import ProvisionError
 from sage_lab.machine import commands
+from sage_lab.model import Completed
+from sage_lab.providers.namespaced import USERS
 
+PROVISION = Path(__file__).resolve().parents[4] / "provision" / "node"
+STEPS = Path("/run/provision")
+"""Where a node that is being provisioned sees PROVISION."""
 EMPTY = {
     "root": 0o700,
     "tmp": 0o1777,
@@ -98,10 +106,30 @@ def programs() -> list[Path]:
     )
 
 
-def provisioning(steps: Path) -> tuple[str, ...]:
-    """The command that runs all provisioning steps of a directory, and names the one that fails."""
+def provisioning() -> tuple[str, ...]:
+    """The command that runs all provisioning steps, which lie at STEPS, and names the one that fails."""
     each = '/bin/sh "$step" || { echo "${step##*/} failed" >&2; exit 1; }'
-    return ("/bin/sh", "-c", f"for step in {steps}/*.sh; do {each}; done")
+    return ("/bin/sh", "-c", f"for step in {STEPS}/*.sh; do {each}; done")
+
+
+def settings(authorized_key: str) -> list[str]:
+    """The variables that the steps read; the key lets the cluster's user in."""
+    return [
+        f"SAGE_USER={files.USER}",
+        f"SAGE_UID={USERS[files.USER].number}",
+        f"SAGE_AUTHORIZED_KEY={authorized_key}",
+        f"SAGE_ENVIRONMENT={sys.prefix}",
+    ]
+
+
+def check(ended: Completed) -> None:
+    """Raise ProvisionError with the words of the step that failed, if one did."""
+    if ended.returncode != 0:
+        raise ProvisionError(
+            f"a provisioning step failed: {(ended.stderr + ended.stdout).strip()[-2000:]}",
+            where=str(PROVISION),
+            fix="correct the step named above; each may be run again",
+        )
 
 
 def write_network_files(etc: Path, hosts: str) -> None:

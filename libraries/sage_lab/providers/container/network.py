@@ -110,11 +110,8 @@ class Network:
 
     def plugged(self, node: LabNode) -> bool:
         """Whether the node's cluster port is up."""
-        return self.plugged_ports().get(f"cluster-{node.number}", False)
-
-    def plugged_ports(self) -> dict[str, bool]:
-        """Every port of the lab's bridges, and whether it is up."""
-        return {port: "UP" in link["flags"] for port, link in self._links().items()}
+        port = self._links().get(f"cluster-{node.number}", {"flags": []})
+        return "UP" in port["flags"]
 
     def _links(self) -> dict[str, dict[str, Any]]:
         said = commands.run(["ip", "-n", self.lab, "-json", "link", "show"]).stdout

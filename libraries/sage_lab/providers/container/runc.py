@@ -9,13 +9,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from sage_lab.errors import CommandTimeoutError, LabError
 from sage_lab.machine import cgroups, commands
-from sage_lab.model import Completed
+from sage_lab.model import Completed, State
+from sage_lab.providers.namespaced import STATES, User
 from sage_lab.topology import Topology
-
-USERS = {"root": (0, "/root"), "sage": (2000, "/home/sage")}
-"""The users of a node, with their number and home directory."""
 
 INIT = "install -d -m 755 /run/sshd && install -d -m 1777 /run/lock && /usr/sbin/sshd && exec sleep infinity"
 
@@ -126,38 +123,27 @@ class Runtime:
         """Run the container of a bundle until its process ends, at most ``timeout`` seconds."""
         return commands.try_run([*self._runc, "run", "--bundle", str(bundle), self._id(node)], timeout=timeout)
 
-    def execute(self, node: str, argv: Sequence[str], *, user: str, timeout: float, stdin: str | None) -> Completed:
+    def execute(self, node: str, user: User, argv: Sequence[str], *, timeout: float, stdin: str | None) -> Completed:
         """Run a command in the container; raises CommandTimeoutError after the command was killed."""
-        if user not in USERS:
-            raise LabError(f"no user {user!r} on the nodes", where=node, fix=f"use {' or '.join(USERS)}")
-        number, home = USERS[user]
         with tempfile.TemporaryDirectory(prefix="sage-lab-") as directory:
             pid_file = Path(directory) / "pid"
-            command = [*self._runc, "exec", "--pid-file", str(pid_file), "--cwd", home]
-            command += ["--env", f"HOME={home}", "--env", f"USER={user}", "--env", f"LOGNAME={user}"]
-            command += ["--user", f"{number}:{number}", self._id(node), *argv]
+            command = [*self._runc, "exec", "--pid-file", str(pid_file), "--cwd", user.home, *user.options]
 
             def kill() -> None:
                 if pid_file.exists() and (process := pid_file.read_text(encoding="utf-8")):
                     cgroups.kill_process_group(int(process), self.group(node))
 
-            try:
-                ended = commands.try_run(command, stdin=stdin, timeout=timeout, on_timeout=kill, keeps_lock=False)
-            except CommandTimeoutError as error:
-                raise CommandTimeoutError(
-                    f"did not end within {timeout:g} s and was killed: {' '.join(argv)}",
-                    where=node,
-                    fix="give it more time, or see what it waits for",
-                ) from error
-        return Completed(tuple(argv), ended.returncode, ended.stdout, ended.stderr)
+            return commands.try_run(
+                [*command, self._id(node), *argv], stdin=stdin, timeout=timeout, on_timeout=kill, keeps_lock=False
+            )
 
-    def states(self) -> dict[str, tuple[str, int]]:
-        """The state as runc calls it and the first process (this machine's number) of each container."""
+    def look(self, node: str) -> tuple[State, int]:
+        """The state of a container, and its first process as this machine numbers it; 0 when it is stopped."""
         if not self._state.is_dir():
-            return {}
-        said = commands.run([*self._runc, "list", "--format", "json"]).stdout
-        listed = json.loads(said) or []
-        return {entry["id"].removeprefix(f"{self._lab}."): (entry["status"], entry["pid"]) for entry in listed}
+            return "stopped", 0
+        listed = json.loads(commands.run([*self._runc, "list", "--format", "json"]).stdout) or []
+        found = {entry["id"]: (STATES.get(entry["status"], "stopped"), entry["pid"]) for entry in listed}
+        return found.get(self._id(node), ("stopped", 0))
 
     def delete(self, node: str) -> None:
         """Kill every process of the container and forget it; its bundle stays."""
@@ -171,12 +157,9 @@ class Runtime:
         """Let a paused container go on."""
         commands.run([*self._runc, "resume", self._id(node)])
 
-    def write_protect(self, node: str, directory: str, *, protect: bool) -> None:
-        """Mount a directory of the container on itself, read-only, or undo that; done already is no error.
-
-        Done from outside: on its own, a container may mount nothing.
-        """
-        write_protect(self.states()[node][1], directory, protect=protect)
+    def limit_processes(self, node: str, most: int) -> None:
+        """Let the container have at most so many processes."""
+        cgroups.limit_processes(self.group(node), most)
 
     def _id(self, node: str) -> str:
         return f"{self._lab}.{node}"
@@ -184,19 +167,6 @@ class Runtime:
     @property
     def _runc(self) -> list[str]:
         return ["runc", "--root", str(self._state)]
-
-
-def write_protect(process: int, directory: str, *, protect: bool) -> None:
-    """The same for the container of a process, as this machine numbers it."""
-    table = [line.split() for line in Path(f"/proc/{process}/mountinfo").read_text(encoding="utf-8").splitlines()]
-    if protect == any(line[4] == directory and "ro" in line[5].split(",") for line in table):
-        return
-    inside = ["nsenter", "--target", str(process), "--mount", "--pid", "--"]
-    if protect:
-        commands.run([*inside, "mount", "--bind", directory, directory])
-        commands.run([*inside, "mount", "-o", "remount,bind,ro", directory])
-    else:
-        commands.run([*inside, "umount", "--lazy", directory])
 
 
 def _sized(mount: dict[str, Any], topology: Topology) -> dict[str, Any]:

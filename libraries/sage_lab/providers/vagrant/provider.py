@@ -2,37 +2,34 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
+import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import yaml
 
 from sage_lab import files
-from sage_lab.errors import LabError, NodeNotReadyError, NodeStateError
+from sage_lab.errors import CommandTimeoutError, LabError, MachineError, NodeNotReadyError, NodeStateError
 from sage_lab.ledger import Ledger
-from sage_lab.machine import commands, namespaces
+from sage_lab.machine import commands
 from sage_lab.model import CONTROLLER, Completed, LabNode, NodeHealth, nodes_of
 from sage_lab.progress import Report, step
-from sage_lab.providers import Ability, free_networks, machine_health, sshd
+from sage_lab.providers import Capability, Machine, Provider, free_networks, sshd
 from sage_lab.providers.vagrant import libvirt, write_protection
 from sage_lab.providers.vagrant.acceleration import acceleration
 from sage_lab.providers.vagrant.access import VmAccess
-from sage_lab.providers.vagrant.hypervisor import Hypervisor
 from sage_lab.topology import Topology
 
 if TYPE_CHECKING:
     from sage_lab.providers.vagrant.command import VagrantCommand
 
-Result = TypeVar("Result")
-LACKS: Mapping[Ability, str] = {
-    Ability.PROCESS_LIMIT: "a virtual machine has no limit of processes that could be set from outside of it",
-    Ability.SSH_SERVER: "the lab itself gets to its machines by it",
-}
 PROJECT = Path(__file__).resolve().parents[4]
 BATCH = max(1, (os.cpu_count() or 2) // 2)
 """So many machines boot at once: each has two processors."""
@@ -44,24 +41,27 @@ _READY = {"kvm": 60.0, "qemu": 600.0}
 """Seconds from power on until the SSH server answers."""
 _GREET = {"kvm": 2.0, "qemu": 20.0}
 """Seconds that the SSH server of a healthy machine may take to greet."""
+_ANSWER = 5
+"""So many times as long as a greeting an answer may take."""
+_SETTING = 60.0
+_RAY_DISK = "vdb"
 _CONSOLES = "console"
 
 
-class VagrantProvider:
+class VagrantProvider(Provider):
     """The virtual machines of one lab. Its networks and addresses are chosen when it is built."""
 
     name = "vagrant"
-    needs_root = True
+    reasons: ClassVar[Mapping[Capability, str]] = {
+        Capability.PROCESS_LIMIT: "a virtual machine has no limit of processes that could be set from outside of it",
+        Capability.SSH_SERVER: "the lab itself gets to its machines by it",
+    }
+    machines: tuple[VirtualMachine, ...]
 
     def __init__(self, lab: str, directory: Path, topology: Topology) -> None:
-        self._lab = lab
-        self._directory = directory
+        super().__init__(lab, directory)
         self._topology = topology
-        self._ledger = Ledger(directory)
-        self._made: dict[str, Any] = _read(directory / _NODES)
-        self.nodes = tuple(self._addressed(node) for node in nodes_of(topology))
-        self._domains = {node.name: libvirt.Domain(lab, node.name, _link(node)) for node in self.nodes}
-        self._access = VmAccess(directory, self._made.get("login", {}))
+        self._use(free_networks.recall(directory / _NODES))
 
     def describe(self) -> Mapping[str, Any]:
         """The box and the kind of acceleration that the environment asks for, and what makes the machines."""
@@ -72,103 +72,68 @@ class VagrantProvider:
     def build(self, report: Report) -> None:
         """Bring the machines up, a batch at a time, and wait until each answers over SSH; raises LabError."""
         self._choose(report)
-        files.make_key(self._directory / "keys" / files.USER, self._lab)
-        (self._directory / _CONSOLES).mkdir(exist_ok=True)
-        (self._directory / "topology.yaml").write_text(yaml.safe_dump(self._topology.as_dict()), encoding="utf-8")
-        self._ledger.record("libvirt", self._lab)
-        vagrant = self._vagrant(key_file=self._directory / "keys" / f"{files.USER}.pub")
+        files.make_key(self.directory / "keys" / files.USER, self.lab)
+        (self.directory / _CONSOLES).mkdir(exist_ok=True)
+        (self.directory / "topology.yaml").write_text(yaml.safe_dump(self._topology.as_dict()), encoding="utf-8")
+        Ledger(self.directory).record("libvirt", self.lab)
+        vagrant = self._vagrant(key_file=self.directory / "keys" / f"{files.USER}.pub")
         vagrant.on_line = lambda line: _tell(line, report)
-        for start in range(0, len(self.nodes), BATCH):
-            names = [node.name for node in self.nodes[start : start + BATCH]]
+        for start in range(0, len(self.machines), BATCH):
+            names = [node.name for node in self.machines[start : start + BATCH]]
             with step(report, f"{', '.join(names)} up"):
                 vagrant.up_together(names, timeout=_BOOT[self._made["driver"]] * len(names))
         with step(report, "addresses and host keys read"):
             self._learn(vagrant)
         with step(report, "all nodes answer over SSH"):
-            self._wait(self.nodes)
-            for node in self.nodes:
-                self._access.check(node)
-
-    def enter(self) -> None:
-        """Let the calling thread, and what it starts from now on, know the nodes by their names."""
-        namespaces.enter(None, self._directory / namespaces.HOSTS, hidden=self._directory.parent)
-
-    def inside(self, work: Callable[[], Result]) -> Result:
-        """The machines are reached from everywhere on this machine."""
-        return work()
-
-    def outside(self, work: Callable[[], Result]) -> Result:
-        """The machines are reached from everywhere on this machine."""
-        return work()
-
-    def lacks(self, ability: Ability) -> str:
-        """Why the machines cannot do it; nothing when they can."""
-        return LACKS.get(ability, "")
+            self.wait(self.machines)
+            for node in self.machines:
+                self.access.check(node)
 
     def controller_address(self) -> str:
         """This machine's end of the cluster link."""
         return f"{self._made['cluster']}.{CONTROLLER}"
 
-    def python(self, node: LabNode) -> str:
-        """The environment that provisioning makes, or that the box brings."""
-        del node
-        return f"{_ENVIRONMENT}/bin/python"
+    def save(self, name: str) -> None:
+        """Keep all machines as they are now; they stand still while that is done."""
+        for machine in self.machines:
+            machine.freeze()
+        try:
+            self._at_once(lambda machine: machine.domain.save(name))
+        finally:
+            self._go_on()
 
-    def run(self, node: LabNode, argv: Sequence[str], *, user: str, timeout: float, stdin: str | None) -> Completed:
-        """Run a command over SSH by the control link; NodeStateError when the node is off or frozen."""
-        if (state := self._domains[node.name].state()) != "running":
-            raise NodeStateError(f"the node is {state}", where=node.name, fix="power it on, or thaw it, first")
-        return self._access.to(node, user).run(argv, root=user == "root", timeout=timeout, stdin=stdin)
+    def rollback(self, name: str) -> None:
+        """Bring all machines back to what was kept; their clocks tell today's time. LabError for an unknown name."""
+        self._at_once(lambda machine: machine.domain.rollback(name))
+        self._go_on()
+        self.access.close()
+        self.wait(self.machines)
+        self._at_once(self._set_clock)
 
-    def power_off(self, node: LabNode) -> None:
-        """Cut the power. Off already is no error."""
-        self._domains[node.name].power_off()
-
-    def power_on(self, node: LabNode) -> None:
-        """Switch it on and wait for its SSH server. On already is no error."""
-        self._domains[node.name].power_on()
-        self._wait([node])
-
-    def unplug(self, node: LabNode) -> None:
-        """Pull the cable of the node's cluster link."""
-        self._domains[node.name].plug(plugged=False)
-
-    def plug(self, node: LabNode) -> None:
-        """Plug the cable of the node's cluster link in."""
-        self._domains[node.name].plug(plugged=True)
-
-    def freeze(self, node: LabNode) -> None:
-        """Stop the node's processors."""
-        self._domains[node.name].freeze()
-
-    def thaw(self, node: LabNode) -> None:
-        """Let the node's processors go on."""
-        self._domains[node.name].thaw()
-
-    def limit_processes(self, node: LabNode, most: int | None) -> None:
-        """Not possible."""
-        del most
-        raise LabError(LACKS[Ability.PROCESS_LIMIT], where=node.name)
-
-    def write_protect(self, node: LabNode, directory: str, *, protect: bool) -> None:
-        """By a mount of the directory over itself."""
-        write_protection.write_protect(self._access.to(node, "root"), directory, protect=protect)
-
-    @property
-    def hypervisor(self) -> Hypervisor:
-        """What only virtual machines can do."""
-        return Hypervisor(self.nodes, self._domains, self._access, self._console, self._wait)
-
-    def health(self) -> list[NodeHealth]:
-        """How each machine is now: as libvirt says, and what a running one says of itself."""
-        ways = {node.name: self._access.to(node, files.USER) for node in self.nodes}
-        return machine_health.of_all(self.nodes, self._domains, ways, greet=_GREET[self._made["driver"]])
-
-    def _wait(self, nodes: Sequence[LabNode]) -> None:
+    def wait(self, nodes: Sequence[LabNode]) -> None:
+        """Wait until the SSH servers of these answer; raises NodeNotReadyError."""
         sshd.wait(self.inside, nodes, deadline=_READY[self._made["driver"]])
 
-    def _console(self, node: str) -> Path:
-        return self._directory / _CONSOLES / f"{libvirt.prefix_of(self._lab)}{node}.console.log"
+    def greets_within(self) -> float:
+        """Seconds that the SSH server of a healthy machine may take to greet."""
+        return _GREET[self._made["driver"]]
+
+    def console(self, node: str) -> Path:
+        """The file of a machine's serial console."""
+        return self.directory / _CONSOLES / f"{libvirt.prefix_of(self.lab)}{node}.console.log"
+
+    def _go_on(self) -> None:
+        for machine in self.machines:
+            machine.thaw()
+
+    def _set_clock(self, machine: VirtualMachine) -> None:
+        way = self.access.to(machine, "root")
+        way.run(["true"], root=True, timeout=_SETTING)  # logs in; the next command is as quick as it can be
+        way.run(["date", "--utc", f"--set=@{time.time():.3f}"], root=True, timeout=_SETTING)
+
+    def _at_once(self, work: Callable[[VirtualMachine], None]) -> None:
+        with ThreadPoolExecutor(max_workers=len(self.machines)) as pool:
+            list(pool.map(work, self.machines))
 
     def _choose(self, report: Report) -> None:
         """What is known before any machine is made: how they are run, and on which networks."""
@@ -181,12 +146,12 @@ class VagrantProvider:
     def _learn(self, vagrant: VagrantCommand) -> None:
         """Where the control link reached each machine, and its host key."""
         addresses, login = {}, {}
-        for node in self.nodes:
+        for node in self.machines:
             found = vagrant.login_of(node.name)
             addresses[node.name], login = found["HostName"], {"user": found["User"], "key": found["IdentityFile"]}
         self._remember({**self._made, "addresses": addresses, "login": login})
         keys = []
-        for node in self.nodes:
+        for node in self.machines:
             said = commands.run(["ssh-keyscan", "-T", "30", "-t", "ed25519", node.control_address]).stdout.splitlines()
             if not (found_keys := [line for line in said if " ssh-ed25519 " in line]):
                 raise NodeNotReadyError(
@@ -198,8 +163,8 @@ class VagrantProvider:
             "controller-control": f"{self._made['control']}.{CONTROLLER}",
         }
         files.write_all(
-            self._directory,
-            self.nodes,
+            self.directory,
+            self.machines,
             keys,
             controller=controller,
             environment_home=_ENVIRONMENT,
@@ -208,10 +173,20 @@ class VagrantProvider:
         )
 
     def _remember(self, made: dict[str, Any]) -> None:
+        (self.directory / _NODES).write_text(json.dumps(made, indent=1) + "\n", encoding="utf-8")
+        self._use(made)
+
+    def _use(self, made: dict[str, Any]) -> None:
         self._made = made
-        self._access = VmAccess(self._directory, made.get("login", {}))
-        (self._directory / _NODES).write_text(json.dumps(made, indent=1) + "\n", encoding="utf-8")
-        self.nodes = tuple(self._addressed(node) for node in self.nodes)
+        self.access = VmAccess(self.directory, made.get("login", {}))
+        self.machines = tuple(
+            VirtualMachine(
+                **vars(self._addressed(node)),
+                provider=self,
+                domain=libvirt.Domain(self.lab, node.name, _link(node)),
+            )
+            for node in nodes_of(self._topology)
+        )
 
     def _addressed(self, node: LabNode) -> LabNode:
         if not self._made:
@@ -224,16 +199,87 @@ class VagrantProvider:
         from sage_lab.providers.vagrant.command import VagrantCommand  # noqa: PLC0415
 
         settings = {
-            "SAGE_LAB": self._lab,
-            "SAGE_TOPOLOGY": str(self._directory / "topology.yaml"),
+            "SAGE_LAB": self.lab,
+            "SAGE_TOPOLOGY": str(self.directory / "topology.yaml"),
             "SAGE_NETWORKS": f"{self._made['control']} {self._made['cluster']}",
             "SAGE_ACCELERATION": self._made["driver"],
             "SAGE_AUTHORIZED_KEY_FILE": str(key_file),
-            "SAGE_CONSOLE": str(self._directory / _CONSOLES),
+            "SAGE_CONSOLE": str(self.directory / _CONSOLES),
             # The locks and states of the machines go with the lab.
-            "VAGRANT_DOTFILE_PATH": str(self._directory / "vagrant"),
+            "VAGRANT_DOTFILE_PATH": str(self.directory / "vagrant"),
         }
-        return VagrantCommand(PROJECT, settings, self._directory / "vagrant.log")
+        return VagrantCommand(PROJECT, settings, self.directory / "vagrant.log")
+
+
+@dataclass(frozen=True, kw_only=True)
+class VirtualMachine(Machine):
+    """A virtual machine, by libvirt and by SSH over its control link."""
+
+    provider: VagrantProvider = field(repr=False, compare=False)
+    domain: libvirt.Domain = field(repr=False, compare=False)
+
+    @property
+    def python(self) -> str:
+        """The environment that provisioning makes, or that the box brings."""
+        return f"{_ENVIRONMENT}/bin/python"
+
+    def _run(self, argv: Sequence[str], *, user: str, timeout: float, stdin: str | None) -> Completed:
+        if (state := self.domain.state()) != "running":
+            raise NodeStateError(f"the node is {state}", where=self.name, fix="power it on, or thaw it, first")
+        return self.provider.access.to(self, user).run(argv, root=user == "root", timeout=timeout, stdin=stdin)
+
+    def health(self) -> NodeHealth:
+        """How the machine is now: as libvirt says, and what it says of itself when it runs."""
+        state, ssh, sizes = self.domain.state(), False, {}
+        greet = self.provider.greets_within()
+        if state == "running" and sshd.answers(self.provider.inside, self, timeout=greet):
+            # Between the greeting and the answer it may fall silent, or refuse the key.
+            with contextlib.suppress(NodeStateError, CommandTimeoutError, MachineError):
+                sizes = self.provider.access.to(self, files.USER).sizes(timeout=_ANSWER * greet)
+                ssh = True
+        return NodeHealth.of(self, state=self.domain.state(), ssh=ssh, plugged=self.domain.plugged(), **sizes)
+
+    def power_off(self) -> None:
+        """Cut the power. Off already is no error."""
+        self.domain.power_off()
+
+    def power_on(self) -> None:
+        """Switch it on and wait for its SSH server. On already is no error."""
+        self.domain.power_on()
+        self.provider.wait([self])
+
+    def unplug(self) -> None:
+        """Pull the cable of the node's cluster link."""
+        self.domain.plug(plugged=False)
+
+    def plug(self) -> None:
+        """Plug the cable of the node's cluster link in."""
+        self.domain.plug(plugged=True)
+
+    def freeze(self) -> None:
+        """Stop the node's processors."""
+        self.domain.freeze()
+
+    def thaw(self) -> None:
+        """Let the node's processors go on."""
+        self.domain.thaw()
+
+    def write_protect(self, directory: str, *, protect: bool) -> None:
+        """By a mount of the directory over itself."""
+        write_protection.write_protect(self.provider.access.to(self, "root"), directory, protect=protect)
+
+    def reset(self) -> None:
+        """Press the node's reset button and wait until it answers over SSH."""
+        self.domain.reset()
+        self.provider.wait([self])
+
+    def console(self) -> str:
+        """All that the node's kernel wrote to its serial console."""
+        return self.provider.console(self.name).read_text(encoding="utf-8", errors="replace")
+
+    def slow_disk(self, most: int | None) -> None:
+        """Let the disk of Ray's files carry at most so many bytes in a second; any number when nothing is given."""
+        self.domain.slow_disk(_RAY_DISK, most)
 
 
 def _tell(line: str, report: Report) -> None:
@@ -246,11 +292,3 @@ def _tell(line: str, report: Report) -> None:
 def _link(node: LabNode) -> str:
     """The hardware address of the cluster link, as the Vagrantfile gives it."""
     return f"02:00:c6:13:01:{node.number:02x}"
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return {}
-    return content
