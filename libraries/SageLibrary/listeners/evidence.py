@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import textwrap
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,7 +23,7 @@ from SageLibrary.observers.residue_check import ResidueCheck
 from SageLibrary.recording.rows import called, named
 from SageLibrary.recording.run import RecordedTest
 from SageLibrary.recording.verdict import InconclusiveError, InfraError, Outcome, outcome_of
-from SageLibrary.report.failures import evidence_name
+from SageLibrary.report.failures import BEGIN, HEADING, evidence_name
 from SageLibrary.report.lanes import draw
 from SageLibrary.waiting import patient
 
@@ -42,8 +43,9 @@ QUESTIONS = {
     "processes.txt": "ps -eo pid,ppid,user,stat,etimes,rss,args --forest | cut -c 1-300",
     "network.txt": "ip -brief address; ip route; ip -s link; ss -tanp; nft list ruleset",
     "disk.txt": "df -h / /dev/shm /tmp; ls -laR /tmp | head -n 200",
-    "ray_logs.txt": "cd /tmp/ray; for log in session_*/logs/*.out session_*/logs/*.err session_*/logs/*.log; "
-    'do [ -s "$log" ] && echo "=== $log" && tail -n 60 "$log"; done; true',
+    "ray_logs.txt": f'date -d "{{seconds}} seconds ago" "+{HEADING}%F %T {BEGIN}"; cd /tmp/ray; '
+    "for log in session_*/logs/*.out session_*/logs/*.err session_*/logs/*.log; "
+    f'do [ -s "$log" ] && date -r "$log" "+{HEADING}%F %T $log" && tail -n 60 "$log"; done; true',
 }
 
 
@@ -115,7 +117,7 @@ class EvidenceListener:
             logger.info(picture, html=True)
         if result.failed:
             self._stage.failures.append(result.message)
-            self._leave_bundle(lab, self._results / evidence_name(result.full_name), result)
+            self._leave_bundle(lab, self._results / evidence_name(result.full_name), test.recording.begin, result)
 
     def _record(self, data: running.TestCase, result: result.TestCase, files: Files | None) -> RecordedTest:
         source = os.path.relpath(data.source) if data.source else "robot"
@@ -140,8 +142,8 @@ class EvidenceListener:
         result.message = "\n\n".join([*([result.message] if result.failed else []), _as_raised(problem)])
         result.status = "FAIL"
 
-    def _leave_bundle(self, lab: Lab, directory: Path, result: result.TestCase) -> None:
-        collect(lab, directory)
+    def _leave_bundle(self, lab: Lab, directory: Path, begin: float, result: result.TestCase) -> None:
+        collect(lab, directory, begin)
         status = directory / "status.json"
         try:
             status.write_text(json.dumps(self._stage.cluster.status_cluster().to_dict(), indent=2))
@@ -176,14 +178,18 @@ def _longer(limit: str | None) -> str | None:
     return f"{patient(float(convert_time(limit))):g} s" if limit else limit  # type: ignore[arg-type]  # it is a number
 
 
-def collect(lab: Lab, directory: Path) -> None:
-    """Write what every node says of itself into ``directory``; a node that does not answer leaves its error."""
+def collect(lab: Lab, directory: Path, begin: float) -> None:
+    """Write what every node says of itself into ``directory``; a node that does not answer leaves its error.
+
+    ``begin`` is when the test began, in seconds on the monotonic clock; the node tells it by its own clock.
+    """
     for node in lab.nodes:
         folder = directory / node.name
         folder.mkdir(parents=True, exist_ok=True)
         for name, question in QUESTIONS.items():
             try:
-                done = lab.run(node.name, ["sh", "-c", question], timeout=COLLECT_SECONDS)
+                asked = question.replace("{seconds}", f"{time.monotonic() - begin + 1:.0f}")
+                done = lab.run(node.name, ["sh", "-c", asked], timeout=COLLECT_SECONDS)
                 text = done.stdout + done.stderr
             except LabError as error:
                 text = str(error)

@@ -16,7 +16,11 @@ ERROR = re.compile(r"^\[[^\]]* [EF] \d+ \d+\]|\b(?:ERROR|FATAL|CRITICAL)\b|^Trac
 NO_WORD = re.compile(r"\W+")
 EVIDENCE = "evidence"
 LOG = "ray_logs.txt"
-HEADING = "=== "  # before the lines of each log in that file
+HEADING = (
+    "=== "  # in that file, with a time: when the test began; before the lines of each log when it was written last
+)
+BEGIN = "the test began"
+STAMP = re.compile(r"\[?(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d)")
 CHARACTERS = 300
 SETTINGS = (
     "SAGE_LAB_PROVIDER",
@@ -35,14 +39,22 @@ def evidence_name(full_name: str) -> str:
 
 
 def first_errors(directory: Path) -> dict[str, str]:
-    """Of each node's logs in an evidence directory the first line that is an error, with the name of its log."""
+    """Of each node's logs in an evidence directory the first error since the test began, with the name of its log.
+
+    All times are those of the node. A line without one is as old as the one before it, and no newer than its log.
+    """
     found = {}
     for file in sorted(directory.glob(f"*/{LOG}")):
-        log = ""
+        since = stamp = log = ""
         for line in file.read_text(encoding="utf-8", errors="replace").splitlines():
-            if line.startswith(HEADING):
-                log = line.removeprefix(HEADING).rpartition("/")[2]
-            elif ERROR.search(line):
+            said = line.removeprefix(HEADING)
+            if dated := STAMP.match(said):
+                stamp = dated[1]
+            if said == f"{stamp} {BEGIN}":
+                since = stamp
+            elif line.startswith(HEADING):
+                log = said.rpartition("/")[2]
+            elif ERROR.search(line) and stamp >= since:
                 found[file.parent.name] = f"{log}: {line.strip()[:CHARACTERS]}"
                 break
     return found

@@ -46,6 +46,21 @@ def test_each_failure_has_its_reason_first_errors_evidence_and_command(tmp_path:
     assert html.index("What went wrong") < html.index("How fast faults were noticed")
 
 
+def test_the_first_error_is_none_from_before_the_test(tmp_path: Path) -> None:
+    """An old line, old lines without a time in an old log, and one in a new log below an old line."""
+    (tmp_path / "worker-1").mkdir()
+    (tmp_path / "worker-1" / failures.LOG).write_text("""=== 2026-11-22 23:42:51 the test began
+=== 2026-11-22 23:50:00 session_1/logs/raylet.out
+[2026-11-22 23:42:50,999 E 875 875] (raylet) of the test before
+Traceback of the test before
+=== 2026-11-22 23:40:00 session_1/logs/monitor.err
+Traceback (most recent call last):
+=== 2026-11-22 23:50:00 session_1/logs/worker.err
+Traceback of this test
+""")
+    assert failures.first_errors(tmp_path) == {"worker-1": "worker.err: Traceback of this test"}
+
+
 def test_without_a_failure_nothing_went_wrong(tmp_path: Path) -> None:
     assert "What went wrong" not in page(run_of(a_test(), a_test(Outcome.SKIPPED, "Two")), [], tmp_path)
 
