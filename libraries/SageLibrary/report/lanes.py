@@ -6,7 +6,7 @@ is what lies where, in pixels; ``timeline.html.j2`` draws it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -15,7 +15,7 @@ from SageLibrary.recording.recording import NOBODY, Mark, Operation, Recording, 
 from SageLibrary.recording.run import RecordedTest
 from SageLibrary.report import legend, wording
 from SageLibrary.report.axis import Axis
-from SageLibrary.report.colours import BAD, GOOD, colour_of
+from SageLibrary.report.colours import AT_REST, BAD, GOOD, colour_of
 from SageLibrary.report.frame import render
 
 WIDTH = 760
@@ -30,13 +30,18 @@ LETTER = 6.4  # the width of a letter, roughly, in the pixels of the drawing
 
 @dataclass(frozen=True)
 class Bar:
-    """A stretch of time, with what it says to whom points at it, its colour or the words in it."""
+    """A stretch of time, with what it says to whom points at it, its colour or the words in it.
+
+    One without a colour is a time in which nobody looked; one that is low is no node at work, also for who sees no
+    colours.
+    """
 
     x: float
     width: float
     hint: str
     colour: str = ""
     words: str = ""
+    low: bool = False
 
 
 @dataclass(frozen=True)
@@ -69,7 +74,6 @@ class Lane:
     top: float
     y: float
     end: float
-    unseen: float
     states: list[Bar]
     beliefs: list[Bar]
     faults: list[Band]
@@ -142,24 +146,36 @@ def _lane(node: str, recording: Recording, faults: list[Figures], axis: Axis, to
         top,
         y,
         end,
-        axis.x(seen[0].at if seen else recording.end) - axis.left,
-        _bars(seen, axis),
-        _bars(thought, axis, "the supervisor says "),
+        _bars(_known(Sight(node, NOBODY, recording.begin), seen, thought), axis),
+        [bar for bar in _bars(_said(thought), axis) if bar.colour],
         [_band(figure, node, axis, until) for figure, until in zip(faults, following, strict=True)],
     )
 
 
-def _bars(sights: Sequence[Sight], axis: Axis, saying: str = "") -> list[Bar]:
-    return [
-        Bar(
-            axis.x(sight.at),
-            max(axis.x(until) - axis.x(sight.at), 1.0),
-            f"{sight.node}: {saying}{wording.plain(sight.state)}, {axis.told(sight.at)} to {axis.told(until)}",
-            colour_of(sight.state),
-        )
-        for sight, until in zip(sights, [*(sight.at for sight in sights), axis.last][1:], strict=True)
-        if sight.state != NOBODY
-    ]
+def _said(beliefs: Iterable[Sight]) -> list[tuple[Sight, str]]:
+    return [(belief, "the supervisor says ") for belief in beliefs]
+
+
+def _known(nothing: Sight, seen: Iterable[Sight], thought: Iterable[Sight]) -> list[tuple[Sight, str]]:
+    """The newest word on a node, whoever said it: the tests when they looked, the supervisor when it noticed."""
+    known = [(nothing, "")]
+    said = [*((sight, "") for sight in seen), *_said(belief for belief in thought if belief.state != NOBODY)]
+    for sight, saying in sorted(said, key=lambda one: one[0].at):
+        if known[-1][0].at == sight.at:
+            known.pop()
+        if not known or known[-1][0].state != sight.state:
+            known.append((sight, saying))
+    return known
+
+
+def _bars(said: Sequence[tuple[Sight, str]], axis: Axis) -> list[Bar]:
+    bars = []
+    for (sight, saying), until in zip(said, [*(sight.at for sight, _ in said), axis.last][1:], strict=True):
+        state = f"{saying}{wording.plain(sight.state)}" if sight.state != NOBODY else "nobody looked"
+        hint = f"{sight.node}: {state}, {axis.told(sight.at)} to {axis.told(until)}"
+        x, colour = axis.x(sight.at), "" if sight.state == NOBODY else colour_of(sight.state)
+        bars.append(Bar(x, max(axis.x(until) - x, 1.0), hint, colour, low=sight.state in AT_REST))
+    return bars
 
 
 def _band(figure: Figures, node: str, axis: Axis, following: float) -> Band:

@@ -10,7 +10,7 @@ import pytest
 from SageLibrary.recording.recording import Fault, Mark, Operation, Recording, Sight
 from SageLibrary.recording.run import RecordedTest
 from SageLibrary.recording.verdict import Outcome
-from SageLibrary.report.lanes import WIDTH, draw
+from SageLibrary.report.lanes import STRIP, WIDTH, draw
 from SageLibrary.report.page import headline, page
 from tests.support.pages import SVG, Page, texts, titles
 from tests.support.recorded_runs import NOWHERE, a_test, recording, run_of
@@ -40,12 +40,29 @@ def test_the_three_times_stand_beside_the_lane_with_their_verdict() -> None:
 def test_tooltips_say_what_and_when() -> None:
     said = titles(ET.fromstring(draw(recording(), "Of a test")))
     assert said[0] == "Of a test"
-    assert "w1: cut off, 25.0 s to 100.0 s" in said
+    assert "w1: cut off, 25.0 s to 30.0 s" in said
     assert "w1: the supervisor says lost, 20.1 s to 30.0 s" in said
     assert "repair w1: 21.0 s to 30.0 s" in said
     assert "fault 1 noticed after 0.10 s" in said
     assert "fault 1 repaired after 10.0 s" in said
     assert "fault 1, raylet killed, on w1: injected at 20.0 s, in effect at 21.0 s, healed at 40.0 s" in said
+
+
+def test_the_bar_of_a_node_is_the_newest_word_on_it() -> None:
+    """The tests look twice; meanwhile the supervisor notices twice that it is lost, and ends."""
+    seen = (Sight("w1", "running", 10), Sight("w1", "stopped", 90))
+    thought = [("running", 15), ("lost", 30), ("running", 50), ("lost", 60), ("", 70)]
+    beliefs = tuple(Sight("w1", state, at) for state, at in thought)
+    root = ET.fromstring(draw(Recording(0, 100, seen, beliefs)))
+    bars = [rect for rect in root.findall(f"{SVG}rect") if float(rect.get("height", 0)) > STRIP]
+    assert [bar.findtext(f"{SVG}title") for bar in bars] == [
+        "w1: nobody looked, 0.0 s to 10.0 s",
+        "w1: running, 10.0 s to 30.0 s",
+        "w1: the supervisor says lost, 30.0 s to 50.0 s",
+        "w1: the supervisor says running, 50.0 s to 60.0 s",
+        "w1: the supervisor says lost, 60.0 s to 90.0 s",
+        "w1: stopped, 90.0 s to 100.0 s",
+    ]
 
 
 def test_a_picture_takes_the_colour_of_its_page() -> None:
