@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import json
+import re
+import time
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 from click.testing import CliRunner
 from robot import run as robot
 
+from sage_lab import Lab
+from SageLibrary.listeners.evidence import collect
 from SageLibrary.recording.run import RecordedTest
 from SageLibrary.recording.verdict import Outcome
 from SageLibrary.report import failures, green
@@ -177,3 +183,13 @@ def test_the_command_names_the_kind_of_lab(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setenv("SAGE_BOX", "my box")
     told = "SAGE_LAB_PROVIDER=vagrant SAGE_BOX='my box' robot --test One 'robot/my failure.robot'"
     assert failures.replay_command(failed(name="One")) == told
+
+
+def test_the_evidence_says_when_the_test_began_by_the_nodes_own_clock(tmp_path: Path) -> None:
+    def run(node: str, argv: list[str], timeout: float) -> SimpleNamespace:
+        return SimpleNamespace(stdout=argv[2], stderr="")
+
+    lab = cast("Lab", SimpleNamespace(nodes=[SimpleNamespace(name="worker-1")], run=run))
+    collect(lab, tmp_path, time.monotonic() - 60)
+    asked = (tmp_path / "worker-1" / failures.LOG).read_text()
+    assert re.match(rf'date -d "6[12] seconds ago" "\+=== %F %T {failures.BEGIN}"; ', asked)
