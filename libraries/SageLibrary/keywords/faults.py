@@ -187,8 +187,8 @@ class FaultKeywords(Component):
         self._supervisor.every_node_should_be_seen_running()
         fault = self._inject(kind, target, lasting)
         began = min(fault.acted.values())
-        self.stage.timeline.ask(fault.id, stretched(noticed).total_seconds(), stretched(over).total_seconds())
         try:
+            self.stage.timeline.ask(fault.id, stretched(noticed).total_seconds(), stretched(over).total_seconds())
             first = self._first_alarm(fault, began, noticed, reason)
             self._let_it_last(began, lasting)
         finally:
