@@ -96,7 +96,7 @@ class SageLibrary(DynamicCore):  # type: ignore[misc]  # it has no type hints
                 need_spare(self.stage.lab, [*args, *(kwargs or {}).values()])
             return super().run_keyword(name, args, kwargs)
         except Exception as error:
-            self.stage.timeline.row_failed(began, str(error))
+            self.stage.timeline.row_failed(began)
             verdict = judged(error)
             if verdict is error:
                 raise

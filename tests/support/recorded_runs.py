@@ -28,7 +28,7 @@ def recording(
     ``limits`` are what its row asked: noticed and repaired within so many seconds. One that is noticed late fails.
     """
     found = 120 + noticed
-    asked = Asked(*limits, failure="it was noticed late" if noticed > limits[0] else "") if limits else None
+    asked = Asked(*limits, failed=noticed > limits[0]) if limits else None
     return Recording(
         100,
         200,

@@ -72,12 +72,12 @@ class Timeline:
         with self._guard:
             self._asked[fault] = time.monotonic(), Asked(noticed, repaired)
 
-    def row_failed(self, begin: float, failure: str) -> None:
+    def row_failed(self, begin: float) -> None:
         """The row that began then (seconds, monotonic) failed, and with it what it asked."""
         with self._guard:
             for fault, (at, asked) in self._asked.items():
                 if at >= begin:
-                    self._asked[fault] = at, replace(asked, failure=failure)
+                    self._asked[fault] = at, replace(asked, failed=True)
 
     def mark(self, text: str) -> None:
         """Something that concerns all nodes happened now: a test began."""

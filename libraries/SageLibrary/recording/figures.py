@@ -89,7 +89,7 @@ class Figures:
     @property
     def row_failed(self) -> bool:
         """Whether the row that asked for its times failed."""
-        return bool(self.fault.asked and self.fault.asked.failure)
+        return self.fault.asked is not None and self.fault.asked.failed
 
     def to_dict(self) -> dict[str, Any]:
         """As plain values; ``noticed_kept`` and ``repaired_kept`` are within, over budget, open or no budget.

@@ -53,14 +53,11 @@ class Operation:
 
 @dataclass(frozen=True)
 class Asked:
-    """What a row of a test asked of its fault, in seconds: noticed after the hit, everything well after its end.
-
-    ``failure`` is why the row failed; empty when it passed.
-    """
+    """What a row of a test asked of its fault, in seconds: noticed after the hit, everything well after its end."""
 
     noticed: float
     repaired: float
-    failure: str = ""
+    failed: bool = False
 
 
 @dataclass(frozen=True)

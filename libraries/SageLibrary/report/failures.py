@@ -16,9 +16,8 @@ ERROR = re.compile(r"^\[[^\]]* [EF] \d+ \d+\]|\b(?:ERROR|FATAL|CRITICAL)\b|^Trac
 NO_WORD = re.compile(r"\W+")
 EVIDENCE = "evidence"
 LOG = "ray_logs.txt"
-HEADING = (
-    "=== "  # in that file, with a time: when the test began; before the lines of each log when it was written last
-)
+HEADING = "=== "
+"""Before a time in that file: of the test's begin, and above the lines of each log of when it was written last."""
 BEGIN = "the test began"
 STAMP = re.compile(r"\[?(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d)")
 CHARACTERS = 300

@@ -97,14 +97,14 @@ def test_of_two_targets_the_first_is_noticed_and_the_last_is_repaired(tmp_path: 
 
 def test_a_target_that_stays_lost_is_not_repaired(tmp_path: Path) -> None:
     journal = [*RUNNING, observed(101, "w1", "lost"), observed(101, "w2", "lost"), event(105, "repaired", node="w1")]
-    figures = only(recorded(tmp_path, journal, fault(100, "raylet killed", "w1", "w2"), Asked(0.2, 30, "late")))
+    figures = only(recorded(tmp_path, journal, fault(100, "raylet killed", "w1", "w2"), Asked(0.2, 30, failed=True)))
     assert figures.repaired is None
     assert (figures.noticed_kept, figures.repaired_kept) == (Kept.NO, Kept.NO)
 
 
 def test_what_was_seen_before_the_fault_or_on_other_nodes_does_not_count(tmp_path: Path) -> None:
     journal = [*RUNNING, observed(98, "w1", "lost"), observed(99, "w1", "running"), observed(101, "w2", "lost")]
-    figures = only(recorded(tmp_path, journal, fault(100, "isolated", "w1"), Asked(5, 30, "no alarm")))
+    figures = only(recorded(tmp_path, journal, fault(100, "isolated", "w1"), Asked(5, 30, failed=True)))
     assert figures.noticed is None
     assert figures.noticed_kept is Kept.NO
 
@@ -125,7 +125,7 @@ def test_a_fault_whose_row_asked_for_no_time_is_late_for_nobody(tmp_path: Path) 
 
 def test_the_limits_are_those_of_the_row(tmp_path: Path) -> None:
     journal = [*RUNNING, observed(100.1, "w1", "lost"), event(104, "repaired", node="w1")]
-    figures = only(recorded(tmp_path, journal, fault(100, "raylet killed", "w1"), Asked(0.001, 45, "noticed late")))
+    figures = only(recorded(tmp_path, journal, fault(100, "raylet killed", "w1"), Asked(0.001, 45, failed=True)))
     assert (figures.to_dict()["noticed_budget"], figures.to_dict()["repaired_budget"]) == (0.001, 45)
     assert (figures.noticed_kept, figures.repaired_kept) == (Kept.NO, Kept.YES)
     assert wording.verdict(figures) == ("over budget", False)
@@ -136,19 +136,19 @@ def test_repaired_counts_from_the_end_of_the_fault(tmp_path: Path) -> None:
     journal = [*RUNNING, observed(101, "w1", "lost"), event(160, "repaired", node="w1")]
     faults = [*fault(100, "power cut", "w1"), event(140, "healed", fault="f")]
     kept = [
-        only(recorded(tmp_path, journal, faults, Asked(5, limit, "it failed"))).repaired_kept for limit in (19.9, 20)
+        only(recorded(tmp_path, journal, faults, Asked(5, limit, failed=True))).repaired_kept for limit in (19.9, 20)
     ]
     assert kept == [Kept.NO, Kept.YES]
 
 
 def test_a_row_that_failed_though_it_kept_its_times_has_failed(tmp_path: Path) -> None:
     journal = [*RUNNING, observed(101, "w1", "lost"), observed(104, "w1", "running")]
-    failed = only(recorded(tmp_path, journal, fault(100, "raylet killed", "w1"), Asked(5, 30, "nothing was repaired")))
+    failed = only(recorded(tmp_path, journal, fault(100, "raylet killed", "w1"), Asked(5, 30, failed=True)))
     assert wording.verdict(failed) == ("failed", False)
 
 
 def test_a_supervisor_that_died_silently_is_late(tmp_path: Path) -> None:
-    figures = only(recorded(tmp_path, RUNNING, fault(100, "raylet killed", "w1"), Asked(0.2, 30, "no alarm")))
+    figures = only(recorded(tmp_path, RUNNING, fault(100, "raylet killed", "w1"), Asked(0.2, 30, failed=True)))
     assert figures.noticed_kept is Kept.NO
 
 

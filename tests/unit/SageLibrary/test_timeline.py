@@ -134,7 +134,7 @@ def test_sights_from_many_threads_are_all_kept() -> None:
     assert {name: len(bars) for name, bars in seen.items()} == {f"n{n}": 50 for n in range(8)}
 
 
-def test_what_a_row_asked_of_a_fault_and_why_it_failed_stand_with_the_fault(
+def test_what_a_row_asked_of_a_fault_and_whether_it_failed_stand_with_the_fault(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     library = SageLibrary()
@@ -153,6 +153,6 @@ def test_what_a_row_asked_of_a_fault_and_why_it_failed_stand_with_the_fault(
     recording = timeline.recording(begin=0, faults=tmp_path / "faults.jsonl")
     assert {fault.id: fault.asked for fault in recording.faults} == {
         "in time": Asked(1, 2),
-        "late": Asked(3, 4, "it was noticed after 9 s"),
+        "late": Asked(3, 4, failed=True),
         "unasked": None,
     }
