@@ -186,7 +186,7 @@ class FaultKeywords(Component):
         """Inject, see it noticed, heal, see it over. Returns the repairs that were decided."""
         self._supervisor.every_node_should_be_seen_running()
         fault = self._inject(kind, target, lasting)
-        began = min(fault.acted.values())
+        began = min(fault.injected_at.values())
         try:
             self.stage.timeline.ask(fault.id, stretched(noticed).total_seconds(), stretched(over).total_seconds())
             first = self._first_alarm(fault, began, noticed, reason)

@@ -12,10 +12,8 @@ import psutil
 from sage_cluster.operations.journal import Journal
 from sage_cluster.supervision.process import SupervisorProcess
 from sage_lab.errors import LabError
+from sage_lab.faults import Family, active, kind_of
 from sage_lab.faults import events as fault_events
-from sage_lab.faults.active_faults import active
-from sage_lab.faults.catalogue import kind_of
-from sage_lab.faults.names import Family
 from sage_lab.lab import Lab
 
 RUN = "run.json"

@@ -15,9 +15,7 @@ from rich.table import Table
 
 from sage_lab.cli.options import json_option, name_option
 from sage_lab.errors import LabNotUpError
-from sage_lab.faults.active_faults import active, find, heal_all
-from sage_lab.faults.catalogue import catalogue, kind_of
-from sage_lab.faults.injection import inject
+from sage_lab.faults import active, catalogue, find, heal_all, inject, kind_of
 from sage_lab.faults.options import parse, seconds
 from sage_lab.lab import Lab
 from sage_lab.providers.registry import PROVIDERS

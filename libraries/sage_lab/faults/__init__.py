@@ -1,8 +1,7 @@
 """Faults: break a node of the lab on purpose, see that it is broken, and mend it."""
 
-from sage_lab.faults.active_faults import active, find, heal_all
 from sage_lab.faults.agent import cluster_processes
-from sage_lab.faults.catalogue import catalogue, kind_of
+from sage_lab.faults.catalogue import FaultKind, catalogue, kind_of
 from sage_lab.faults.errors import (
     FaultError,
     FaultNotEffectiveError,
@@ -11,9 +10,9 @@ from sage_lab.faults.errors import (
     FaultUnsupportedError,
     UnknownFaultError,
 )
-from sage_lab.faults.fault import Fault
-from sage_lab.faults.injection import LEASE, inject
-from sage_lab.faults.kinds import Family, FaultKind, Kind, Option
+from sage_lab.faults.fault import Fault, FaultState
+from sage_lab.faults.inject import LEASE, active, find, heal_all, inject
+from sage_lab.faults.kinds import Family, Kind, Option
 from sage_lab.faults.residue import Leak, Origin, Residue, compare, snapshot
 
 __all__ = [
@@ -25,6 +24,7 @@ __all__ = [
     "FaultNotEffectiveError",
     "FaultNotHealedError",
     "FaultOptionError",
+    "FaultState",
     "FaultUnsupportedError",
     "Kind",
     "Leak",

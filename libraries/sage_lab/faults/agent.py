@@ -1,89 +1,93 @@
-"""The lab's hand on a node: runs the modules of ``sage_lab.faults.on_node`` there, over ``Lab.run``.
+"""The node-side agent: runs a function of ``sage_lab.faults.on_node`` on a node, over ``Lab.run``.
 
-Their source goes to the node's Python on standard input, so nothing is installed there, and the answer comes
-back as one line of JSON.
+The source of its module, and of those that it imports, goes to the node's Python on standard input, so nothing is
+installed there, and the answer comes back as one line of JSON.
 """
 
 from __future__ import annotations
 
+import inspect
 import json
+import re
 from collections.abc import Callable
 from functools import cache
-from importlib.resources import files
+from importlib import import_module
 from typing import Any
 
 from sage_lab.faults.errors import NodeRefusedError
+from sage_lab.faults.on_node import main, network_faults, observe
 from sage_lab.lab import Lab
 
-MODULES = (
-    "effect",
-    "processes",
-    "as_user",
-    "sockets",
-    "lease",
-    "exchange",
-    "knocking",
-    "sshd",
-    "process_faults",
-    "network_faults",
-    "ssh_faults",
-    "disk_faults",
-    "device_faults",
-    "clock_faults",
-    "resource_faults",
-    "descriptor_faults",
-    "environment_faults",
-    "observe",
-    "main",
-)
-"""In the order of their imports of each other."""
+Work = Callable[[dict[str, Any]], dict[str, Any]]
+"""A function of ``on_node``: an order in, an answer out, both plain values."""
 ANSWER = "sage-lab-answer:"
 TIMEOUT = 30.0
+_PACKAGE = main.__name__.rpartition(".")[0]
+_IMPORT = re.compile(rf"^from {re.escape(_PACKAGE)}(\.\w+)? import (.+)$", re.MULTILINE)
 _LOADER = """
 import sys, types
-for name in ("sage_lab", "sage_lab.faults", "sage_lab.faults.on_node"):
+for name in {packages!r}:
     sys.modules[name] = types.ModuleType(name)
     sys.modules[name].__path__ = []
 for name, source in {sources!r}:
+    package, _, last = name.rpartition(".")
     module = sys.modules[name] = types.ModuleType(name)
-    setattr(sys.modules["sage_lab.faults.on_node"], name.rpartition(".")[2], module)
+    setattr(sys.modules[package], last, module)
     exec(compile(source, name, "exec"), module.__dict__)
-print({answer!r} + sys.modules["sage_lab.faults.on_node.main"].run(sys.argv[1], sys.argv[2]))
+module, _, work = sys.argv[1].rpartition(".")
+print({answer!r} + sys.modules[{main!r}].run(getattr(sys.modules[module], work), sys.argv[2]))
 """
 
 
-def ask(lab: Lab, node: str, verb: str, order: dict[str, Any], *, timeout: float = TIMEOUT) -> dict[str, Any]:
-    """Let the node do one verb of ``on_node.main`` as root, and return its answer.
+def ask(
+    lab: Lab, node: str, work: Work, order: dict[str, Any], *, needs: str = "", timeout: float = TIMEOUT
+) -> dict[str, Any]:
+    """Let the node do one piece of work as root, and return its answer; ``needs`` is a module that the order names.
 
     Raises NodeRefusedError with the node's own words, or what ``Lab.run`` raises.
     """
-    argv = [lab.node(node).python, "-I", "-S", "-", verb, json.dumps(order)]
-    done = lab.run(node, argv, timeout=timeout, stdin=_program())
+    argv = [lab.node(node).python, "-I", "-S", "-", f"{work.__module__}.{work.__name__}", json.dumps(order)]
+    done = lab.run(node, argv, timeout=timeout, stdin=program(work.__module__, needs))
     for line in done.stdout.splitlines():
         if line.startswith(ANSWER):
             answer: dict[str, Any] = json.loads(line[len(ANSWER) :])
             if "problem" in answer:
                 raise NodeRefusedError(answer["problem"], where=node)
             return answer
+    said = (done.stderr or done.stdout).strip()[-2000:]
     raise NodeRefusedError(
-        f"'{verb}' ended with status {done.returncode} and no answer: {(done.stderr or done.stdout).strip()[-2000:]}",
+        f"'{work.__name__}' ended with status {done.returncode} and no answer: {said}",
         where=node,
         fix="see whether the node can start processes: 'sage-lab faults active' lists what is broken on purpose",
     )
 
 
+@cache
+def program(*modules: str) -> str:
+    """The program for a node that holds these modules, and the modules of the package that they import."""
+    sources: dict[str, str] = {}
+    for module in filter(None, (main.__name__, *modules)):
+        _add(module, sources)
+    parts = _PACKAGE.split(".")
+    packages = [".".join(parts[:end]) for end in range(1, len(parts) + 1)]
+    return _LOADER.format(packages=packages, sources=list(sources.items()), answer=ANSWER, main=main.__name__)
+
+
+def _add(module: str, sources: dict[str, str]) -> None:
+    """Add a module's source after those of the modules that it imports."""
+    if module in sources:
+        return
+    source = inspect.getsource(import_module(module))
+    for imported, names in _IMPORT.findall(source):
+        for needed in [imported] if imported else [f".{name.strip()}" for name in names.split(",")]:
+            _add(_PACKAGE + needed, sources)
+    sources[module] = source
+
+
 def cluster_processes(lab: Lab, node: str) -> list[tuple[int, str]]:
     """Pid and program of each process of the cluster's user on a node, without SSH's own. Raises what `ask` does."""
-    return [(pid, program) for pid, program in ask(lab, node, "cluster-processes", {})["processes"]]
-
-
-@cache
-def _program() -> str:
-    package = files("sage_lab.faults.on_node")
-    sources = [
-        (f"sage_lab.faults.on_node.{name}", package.joinpath(f"{name}.py").read_text("utf-8")) for name in MODULES
-    ]
-    return _LOADER.format(sources=sources, answer=ANSWER)
+    found = ask(lab, node, observe.cluster_processes, {})["processes"]
+    return [(pid, name) for pid, name in found]
 
 
 def _needs_of_kernel(what: str) -> Callable[[Lab], str]:
@@ -95,7 +99,7 @@ def _needs_of_kernel(what: str) -> Callable[[Lab], str]:
             running = next((node.name for node in lab.status() if node.state == "running"), "")
             if not running:
                 return "no node runs on which it could be tried"
-            tried[lab.name] = str(ask(lab, running, "try-kernel", {"what": what})["refused"])
+            tried[lab.name] = str(ask(lab, running, network_faults.try_kernel, {"what": what})["refused"])
         return f"this kernel has no {what} ({tried[lab.name]})" if tried[lab.name] else ""
 
     return check

@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
-from sage_lab.faults.errors import UnknownFaultError
-from sage_lab.faults.families import clock, disk, environment, link, link_down, node, partition, process, resource, ssh
-from sage_lab.faults.kinds import FaultKind, Kind
+from enum import EnumType, StrEnum
+from typing import TYPE_CHECKING
 
-_ALL: tuple[Kind, ...] = (
-    *process.KINDS,
-    *node.KINDS,
-    *partition.KINDS,
-    *link.KINDS,
-    *link_down.KINDS,
-    *ssh.KINDS,
-    *disk.KINDS,
-    *resource.KINDS,
-    *clock.KINDS,
-    *environment.KINDS,
-)
-_BY_KIND = {kind.kind: kind for kind in _ALL}
+from sage_lab.faults.errors import UnknownFaultError
+from sage_lab.faults.families import clock, disk, environment, link, node, partition, process, resource, ssh
+from sage_lab.faults.kinds import Kind
+
+_FAMILIES = (process, node, partition, link, ssh, disk, resource, clock, environment)
+_ALL: tuple[Kind, ...] = tuple(kind for family in _FAMILIES for kind in family.KINDS)
+
+
+class _Catalogued(EnumType):
+    if TYPE_CHECKING:  # which members there are is known when the families are read
+
+        def __getattr__(cls, name: str) -> FaultKind: ...
+
+
+class FaultKind(StrEnum, metaclass=_Catalogued):
+    """Every fault by its plain name; a member is called as its fault, in capitals."""
+
+    _ignore_ = "member kind"
+    member = vars()
+    for kind in _ALL:
+        member[kind.name.upper().replace(" ", "_").replace("-", "_")] = kind.name
 
 
 def catalogue() -> tuple[Kind, ...]:
@@ -26,14 +33,14 @@ def catalogue() -> tuple[Kind, ...]:
     return _ALL
 
 
-def kind_of(name: FaultKind | str) -> Kind:
+def kind_of(name: str) -> Kind:
     """The fault of that name; small or large letters, and ``_`` or ``-`` between words, are the same.
 
     Raises UnknownFaultError that names the nearest ones.
     """
-    plain = " ".join(str(name).lower().replace("_", " ").replace("-", " ").split())
+    plain = _plain(name)
     for kind in _ALL:
-        if kind.name.replace("-", " ") == plain:
+        if _plain(kind.name) == plain:
             return kind
     near = [kind.name for kind in _ALL if set(plain.split()) & set(kind.name.split())]
     raise UnknownFaultError(
@@ -41,3 +48,7 @@ def kind_of(name: FaultKind | str) -> Kind:
         where="faults",
         fix=f"did you mean: {', '.join(near)}" if near else "'sage-lab faults list' shows all",
     )
+
+
+def _plain(name: str) -> str:
+    return " ".join(name.lower().replace("_", " ").replace("-", " ").split())

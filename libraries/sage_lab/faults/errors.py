@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sage_lab.errors import LabError
+from sage_lab.errors import LabError, UnsupportedError
 
 
 class FaultError(LabError):
@@ -17,7 +17,7 @@ class FaultOptionError(FaultError, ValueError):
     """The fault has no such option, or the value does not fit."""
 
 
-class FaultUnsupportedError(FaultError):
+class FaultUnsupportedError(FaultError, UnsupportedError):
     """This lab cannot have the fault; the message says why."""
 
 

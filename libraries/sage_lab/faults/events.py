@@ -16,7 +16,7 @@ FILE = "faults.jsonl"
 def write(directory: Path, event: Event, fault: str, kind: str, targets: tuple[str, ...], **more: object) -> float:
     """Append one event and return its time in seconds of this machine's monotonic clock.
 
-    ``more`` may hold ``seconds`` (how long it took), ``acted`` (when each node was struck, by the same
+    ``more`` may hold ``seconds`` (how long it took), ``acted`` (when each node was hit, by the same
     clock; the nodes of a container lab share it) and ``reason``.
     """
     now = time.monotonic()

@@ -1,23 +1,21 @@
-"""The life of a fault: set up, injected, seen, healed, seen to be healed, forgotten."""
+"""The life of a fault, from its plan to the last trace of it."""
 
 from __future__ import annotations
 
+import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from enum import StrEnum
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import Any, Self, TypeVar
 
 from sage_lab.errors import LabError, NodeStateError
 from sage_lab.faults import events, record
-from sage_lab.faults.catalogue import kind_of
-from sage_lab.faults.errors import (
-    FaultError,
-    FaultNotEffectiveError,
-    FaultNotHealedError,
-)
-from sage_lab.faults.kinds import FaultKind, Kind
-from sage_lab.faults.lease import end_lease
+from sage_lab.faults.catalogue import FaultKind, kind_of
+from sage_lab.faults.errors import FaultError, FaultNotEffectiveError, FaultNotHealedError, FaultOptionError
+from sage_lab.faults.kinds import Kind
+from sage_lab.faults.lease import end_lease, start_lease
 from sage_lab.faults.record import Record
 from sage_lab.lab import Lab
 
@@ -26,14 +24,72 @@ EFFECT_DEADLINE = 15.0
 _POLL = 0.05
 
 
-class Fault:
-    """A fault that was injected. Leaving its context heals it."""
+class FaultState(StrEnum):
+    """Where in its life a fault is."""
 
-    def __init__(self, lab: Lab, what: Record) -> None:
+    PREPARED = "prepared"
+    """Planned, in the ledger, its lease running; nothing was done to a node."""
+    INJECTED = "injected"
+    """It may be on the nodes; nobody has seen its effect yet, or somebody else has."""
+    EFFECTIVE = "effective"
+    """Its effect was seen from outside."""
+    HEALED = "healed"
+    """Undone, seen to be over, and forgotten."""
+
+
+class Fault:
+    """One fault on its targets. Leaving its context heals it.
+
+    ::
+
+        set_up            inject             effect seen
+        ------> PREPARED -------> INJECTED -------------> EFFECTIVE
+                   |                 | none in time:          |
+                   | heal            | it heals itself        | heal
+                   v                 v                        v
+                HEALED <--------- undone, seen to be over, forgotten
+                                     | not seen in time: FaultNotHealedError,
+                                     v the state stays, so that heal can be tried again
+
+    A fault that another process injected begins as INJECTED; whoever heals it (a lease too), it is HEALED for all.
+    Only a prepared fault can be injected; healing a healed one does nothing.
+    """
+
+    def __init__(self, lab: Lab, what: Record, state: FaultState = FaultState.INJECTED) -> None:
         self.lab = lab
         self.record = what
-        self.acted: dict[str, float] = {}
-        """When each node was struck, by the monotonic clock, if this process did it."""
+        self._state = state
+        self.injected_at: dict[str, float] = {}
+        """When each node was hit, by the monotonic clock, if this process did it."""
+
+    @classmethod
+    def set_up(
+        cls, lab: Lab, kind: Kind, targets: tuple[str, ...], options: Mapping[str, Any], *, lease: float
+    ) -> Self:
+        """Look at the targets, write down what will be done to them, and start the lease; changes nothing on a node.
+
+        Raises FaultOptionError, or FaultNotEffectiveError when a target is not as the fault needs it.
+        """
+        ident = secrets.token_hex(4)
+        try:
+            plans = each(targets, lambda node: kind.means.prepare(lab, node, ident, targets, options))
+        except FaultOptionError:
+            raise
+        except LabError as error:
+            events.write(lab.directory, "ineffective", ident, kind.name, targets, reason=str(error))
+            raise FaultNotEffectiveError(
+                f"'{kind.name}' cannot be injected: {error.what}", where=error.where, fix=error.fix
+            ) from error
+        planned = dict(zip(targets, plans, strict=True))
+        what = Record(ident, FaultKind(kind.name), targets, dict(options), lease, planned)
+        record.write(lab.directory, what)
+        if not kind.means.on_node:
+            try:
+                start_lease(lab.directory, ident, lease)
+            except BaseException:
+                record.remove(lab.directory, ident)
+                raise
+        return cls(lab, what, FaultState.PREPARED)
 
     @property
     def id(self) -> str:
@@ -47,13 +103,18 @@ class Fault:
 
     @property
     def targets(self) -> tuple[str, ...]:
-        """The nodes that it strikes."""
+        """The nodes that it breaks."""
         return self.record.targets
+
+    @property
+    def state(self) -> FaultState:
+        """Where in its life it is, whoever healed it."""
+        return self._state if record.is_active(self.lab.directory, self.id) else FaultState.HEALED
 
     @property
     def active(self) -> bool:
         """Whether it is not healed yet, by anybody."""
-        return record.is_active(self.lab.directory, self.id)
+        return self.state is not FaultState.HEALED
 
     def __enter__(self) -> Self:
         return self
@@ -65,6 +126,41 @@ class Fault:
             if error is None:
                 raise
             error.add_note(f"healing failed too: {second}")
+
+    def inject(self) -> None:
+        """Do it to all targets and wait until the effect is seen.
+
+        Raises FaultNotEffectiveError after it healed itself, or FaultError unless the fault is prepared.
+        """
+        if self.state is not FaultState.PREPARED:
+            raise FaultError(
+                f"'{self.kind}' ({self.id}) is {self.state}: only a prepared fault can be injected",
+                where=f"lab {self.lab.name}",
+                fix="inject another one",
+            )
+        began = self._event("inject")
+        means, plans, lease = self._kind.means, self.record.plans, self.record.lease
+        self._state = FaultState.INJECTED
+        try:
+            times = each(self.targets, lambda node: means.inject(self.lab, node, self.id, plans[node], lease))
+            self.injected_at = dict(zip(self.targets, times, strict=True))
+            until = time.monotonic() + EFFECT_DEADLINE * self.lab.pace
+            each(
+                self.targets,
+                lambda node: wait(
+                    lambda: means.effective(self.lab, node, self.id, plans[node]),
+                    until,
+                    lambda seen: self._not_effective(node, seen),
+                ),
+            )
+        except BaseException as error:
+            self._event("ineffective", seconds=time.monotonic() - began, reason=str(error))
+            self.__exit__(type(error), error, None)
+            if isinstance(error, LabError) and not isinstance(error, FaultNotEffectiveError):
+                raise self._not_effective(", ".join(self.targets), str(error)) from error
+            raise
+        self._state = FaultState.EFFECTIVE
+        self._event("effective", seconds=time.monotonic() - began, acted=self.injected_at)
 
     def heal(self, timeout: float = 30.0) -> float:
         """Undo the fault, wait until that is seen, and return how many seconds it took; 0 when healed already.
@@ -83,31 +179,6 @@ class Fault:
         record.remove(self.lab.directory, self.id)
         end_lease(self.lab.directory, self.id)
         return seconds
-
-    def strike(self) -> None:
-        """Inject it and wait until the effect is seen; raises FaultNotEffectiveError. ``inject`` calls this."""
-        began = self._event("inject")
-        means = self._kind.means
-        plans, lease = self.record.plans, self.record.lease
-        try:
-            struck = each(self.targets, lambda node: means.inject(self.lab, node, self.id, plans[node], lease))
-            self.acted = dict(zip(self.targets, struck, strict=True))
-            until = time.monotonic() + EFFECT_DEADLINE * self.lab.pace
-            each(
-                self.targets,
-                lambda node: wait(
-                    lambda: means.effective(self.lab, node, self.id, plans[node]),
-                    until,
-                    lambda seen: self._not_effective(node, seen),
-                ),
-            )
-        except BaseException as error:
-            self._event("ineffective", seconds=time.monotonic() - began, reason=str(error))
-            self._clean_up_after(error)
-            if isinstance(error, LabError) and not isinstance(error, FaultNotEffectiveError):
-                raise self._not_effective(", ".join(self.targets), str(error)) from error
-            raise
-        self._event("effective", seconds=time.monotonic() - began, acted=self.acted)
 
     @property
     def _kind(self) -> Kind:
@@ -133,12 +204,6 @@ class Fault:
         except NodeStateError as error:
             return "stopped" in error.what
         return False
-
-    def _clean_up_after(self, error: BaseException) -> None:
-        try:
-            self.heal()
-        except LabError as second:
-            error.add_note(f"healing failed too: {second}")
 
     def _event(self, event: events.Event, **more: object) -> float:
         return events.write(self.lab.directory, event, self.id, self.kind.value, self.targets, **more)

@@ -1,21 +1,32 @@
-"""What a fault is, as values: its kind, family, options, and the means by which it is made and undone."""
+"""What a fault is, as values: its row in the catalogue, its options, and the means by which it is made and undone."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any, Protocol
 
-from sage_lab.faults.names import Family, FaultKind
-from sage_lab.faults.needs import need_of
 from sage_lab.lab import Lab
 from sage_lab.providers import Capability
-
-__all__ = ["Family", "FaultKind", "Kind", "Means", "Option", "Options", "Plan"]
 
 Plan = dict[str, Any]
 """What an injection will do to one node, as plain values: on disk before it is done, and enough to undo it."""
 Options = Mapping[str, Any]
+
+
+class Family(StrEnum):
+    """What a fault breaks."""
+
+    PROCESS = "process"
+    NODE = "node"
+    PARTITION = "partition"
+    LINK = "link"
+    SSH = "ssh"
+    DISK = "disk"
+    RESOURCE = "resource"
+    CLOCK = "clock"
+    ENVIRONMENT = "environment"
 
 
 @dataclass(frozen=True)
@@ -67,26 +78,19 @@ def anywhere(_: Lab) -> str:
 
 @dataclass(frozen=True)
 class Kind:
-    """One row of the catalogue."""
+    """One row of the catalogue: all that is known of one kind of fault."""
 
-    kind: FaultKind
+    name: str
+    """Its plain name."""
     family: Family
     does: str
     means: Means
     options: tuple[Option, ...] = ()
+    needs: Capability | None = None
+    """What the machines have to be capable of, beyond running commands of root."""
     besides: Callable[[Lab], str] = anywhere
     """Nothing when the lab has what else the fault takes, such as a module of the kernel; else the reason."""
 
     def supported(self, lab: Lab) -> str:
         """Nothing when the lab can have the fault, else the reason why not."""
         return (lab.unsupported_reason(self.needs) if self.needs else "") or self.besides(lab)
-
-    @property
-    def needs(self) -> Capability | None:
-        """What the machines have to be able to, beyond running commands of root."""
-        return need_of(self.kind, self.family)
-
-    @property
-    def name(self) -> str:
-        """The plain name."""
-        return self.kind.value

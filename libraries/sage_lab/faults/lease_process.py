@@ -10,7 +10,7 @@ import sys
 import time
 
 from sage_lab.faults import record
-from sage_lab.faults.active_faults import find
+from sage_lab.faults.inject import find
 from sage_lab.faults.lease import GO
 from sage_lab.lab import Lab
 

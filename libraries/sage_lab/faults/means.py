@@ -7,8 +7,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from sage_lab.faults.agent import ask
+from sage_lab.faults.agent import Work, ask
 from sage_lab.faults.kinds import Options, Plan
+from sage_lab.faults.on_node import main
+from sage_lab.faults.on_node.effect import Effect
 from sage_lab.lab import Lab
 
 Probe = Callable[[Lab, str, Plan], str]
@@ -17,12 +19,12 @@ Probe = Callable[[Lab, str, Plan], str]
 
 @dataclass(frozen=True)
 class OnNode:
-    """By an effect of ``on_node``. ``fixed`` is what its plan always holds.
+    """By an effect of ``on_node``, of which only the name goes there. ``fixed`` is what its plan always holds.
 
     The agent itself looks whether the effect is there, in a new process, and the two probes look from outside.
     """
 
-    effect: str
+    effect: type[Effect]
     fixed: Plan = field(default_factory=dict)
     effective_probe: Probe | None = None
     recovered_probe: Probe | None = None
@@ -33,33 +35,35 @@ class OnNode:
     def prepare(self, lab: Lab, node: str, fault: str, targets: tuple[str, ...], options: Options) -> Plan:
         """Ask the node what the effect will do there."""
         plan = {**self.fixed, **options, **self._more(lab, node, fault, targets, options)}
-        answer = ask(lab, node, "prepare", {"effect": self.effect, "fault": fault, "plan": plan})
+        answer = self._ask(lab, node, main.prepare, fault, plan)
         prepared: Plan = answer["plan"]
         return prepared
 
     def inject(self, lab: Lab, node: str, fault: str, plan: Plan, lease: float) -> float:
         """Arm the lease on the node and let the effect begin, in one go."""
-        order = {"effect": self.effect, "fault": fault, "plan": plan, "lease": lease}
         asked = time.monotonic()
-        acted = float(ask(lab, node, "inject", order)["acted"])
+        began = float(self._ask(lab, node, main.inject, fault, plan, lease=lease)["injected_at"])
         # Containers share this machine's clock; of a machine with its own we know no better than when it was asked.
-        return acted if asked <= acted <= time.monotonic() else asked
+        return began if asked <= began <= time.monotonic() else asked
 
     def heal(self, lab: Lab, node: str, fault: str, plan: Plan) -> None:
         """Let the node undo it and disarm the lease."""
-        ask(lab, node, "heal", {"effect": self.effect, "fault": fault, "plan": plan})
+        self._ask(lab, node, main.heal, fault, plan)
 
     def effective(self, lab: Lab, node: str, fault: str, plan: Plan) -> str:
         """The agent's look, then the probe's."""
-        return self._look(lab, node, fault, plan, "effective") or _probed(self.effective_probe, lab, node, plan)
+        seen = str(self._ask(lab, node, main.effective, fault, plan)["seen"])
+        return seen or _probed(self.effective_probe, lab, node, plan)
 
     def recovered(self, lab: Lab, node: str, fault: str, plan: Plan) -> str:
         """The agent's look, then the probe's."""
-        return self._look(lab, node, fault, plan, "recovered") or _probed(self.recovered_probe, lab, node, plan)
+        seen = str(self._ask(lab, node, main.recovered, fault, plan)["seen"])
+        return seen or _probed(self.recovered_probe, lab, node, plan)
 
-    def _look(self, lab: Lab, node: str, fault: str, plan: Plan, wanted: str) -> str:
-        order = {"effect": self.effect, "fault": fault, "plan": plan, "wanted": wanted}
-        return str(ask(lab, node, "look", order)["seen"])
+    def _ask(self, lab: Lab, node: str, work: Work, fault: str, plan: Plan, **more: object) -> dict[str, Any]:
+        module = self.effect.__module__
+        order = {"effect": [module, self.effect.__name__], "fault": fault, "plan": plan, **more}
+        return ask(lab, node, work, order, needs=module)
 
     def _more(self, lab: Lab, node: str, fault: str, targets: tuple[str, ...], options: Options) -> dict[str, Any]:
         """What this machine adds to the plan."""
@@ -88,9 +92,9 @@ class ByLab:
     def inject(self, lab: Lab, node: str, fault: str, plan: Plan, lease: float) -> float:
         """Do it now."""
         del fault, lease
-        acted = time.monotonic()
+        injected_at = time.monotonic()
         self.begin(lab, node, plan)
-        return acted
+        return injected_at
 
     def heal(self, lab: Lab, node: str, fault: str, plan: Plan) -> None:
         """Undo it."""

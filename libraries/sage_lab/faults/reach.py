@@ -58,7 +58,7 @@ def _reach(lab: Lab, node: str, witness: str, port: int, seconds: float, size: i
     token = secrets.token_hex(8)
     spec = {"token": token, "size": size, "burst": burst, "seconds": seconds}
     with ThreadPoolExecutor(max_workers=2) as pool:
-        remote = pool.submit(ask, lab, node, "exchange", {**spec, "local": there, "peer": here})
+        remote = pool.submit(ask, lab, node, exchange.answer, {**spec, "local": there, "peer": here})
         if witness == CONTROLLER_NAME:
             try:
                 own = lab.inside(lambda: exchange.exchange(here, there, token, remote.done, size=size, burst=burst))
@@ -66,7 +66,7 @@ def _reach(lab: Lab, node: str, witness: str, port: int, seconds: float, size: i
                 raise FaultError(f"{error}: nothing was sent to {node}", where=f"controller, UDP {here[1]}") from error
         else:
             order = {**spec, "local": here, "peer": there, "seconds": seconds + _FOR_START}
-            own = pool.submit(ask, lab, witness, "exchange", order).result()
+            own = pool.submit(ask, lab, witness, exchange.answer, order).result()
         seen = remote.result()
     return Reach(into={**seen, "sent": own["sent"]}, out={**own, "sent": seen["sent"]})
 
@@ -77,10 +77,10 @@ def knock(lab: Lab, node: str) -> dict[str, str]:
     From the node, another node's SSH server is tried.
     """
     other = next(one for one in lab.nodes if one.name != node)
-    here, there = lab.node(node), other
+    here, there = lab.node(node), {"address": other.cluster_address, "port": other.port}
     return {
         "at the node": lab.inside(lambda: knocking.knock(here.cluster_address, here.port)),
-        "from the node": str(ask(lab, node, "knock", {"address": there.cluster_address, "port": there.port})["said"]),
+        "from the node": str(ask(lab, node, knocking.answer, there)["said"]),
     }
 
 

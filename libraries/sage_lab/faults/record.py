@@ -7,8 +7,9 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from sage_lab.faults.catalogue import FaultKind
 from sage_lab.faults.errors import FaultError
-from sage_lab.faults.kinds import FaultKind, Plan
+from sage_lab.faults.kinds import Plan
 from sage_lab.ledger import Ledger
 
 LEDGER_KIND = "fault"

@@ -13,6 +13,7 @@ from typing import Any
 
 from sage_lab.errors import NodeStateError
 from sage_lab.faults.agent import ask
+from sage_lab.faults.on_node import observe
 from sage_lab.lab import Lab
 
 FREE_TOLERANCE = 32 * 1024**2
@@ -73,7 +74,7 @@ def snapshot(lab: Lab) -> Residue:
         if health[name].state == "running":
             try:
                 asked = time.time()
-                observed = ask(lab, name, "observe", {})
+                observed = ask(lab, name, observe.observe, {})
                 answered = time.time()
                 clock = observed.pop("clock")
                 # Somewhere in between it was read: on a busy machine that is long.

@@ -9,8 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from sage_lab import CommandTimeoutError, Lab, LabError, LabNameError, NodeStateError, Topology
-from sage_lab.faults.injection import inject
-from sage_lab.faults.residue import compare, snapshot
+from sage_lab.faults import compare, inject, snapshot
 from sage_lab.providers.compose.engine import Engine
 from sage_lab.topology import GIB, MIB
 

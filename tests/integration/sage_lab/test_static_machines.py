@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from sage_lab import Lab, Topology
-from sage_lab.faults.residue import compare, snapshot
+from sage_lab.faults import compare, snapshot
 from tests.support import static_machines
 
 pytestmark = pytest.mark.lab
@@ -166,7 +166,7 @@ def test_down_leaves_the_machines_as_they_were_and_heals_what_is_broken(
         machines,
         name,
         """
-        from sage_lab.faults.injection import inject
+        from sage_lab.faults import inject
         fault = inject(lab, "unwritable temp dir", "worker-1", duration=60, lease=90)
         print(json.dumps(fault.id))
         lab.down()
@@ -182,7 +182,7 @@ def test_a_lab_goes_down_though_a_machine_with_a_fault_is_gone(machines: Lab, in
         machines,
         name,
         """
-        from sage_lab.faults.injection import inject
+        from sage_lab.faults import inject
         fault = inject(lab, "unwritable temp dir", "worker-1", "new-worker", lease=20)
         print(json.dumps(fault.id))
         """,

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import time
 
-from sage_lab.faults.kinds import Family, FaultKind, Kind, Option, Plan
+from sage_lab.faults.kinds import Family, Kind, Option, Plan
 from sage_lab.faults.means import OnNode
+from sage_lab.faults.on_node.clock_faults import DriftingClock, JumpedClock
 from sage_lab.lab import Lab
+from sage_lab.providers import Capability
 
 _HALF = 0.5
 
@@ -22,17 +24,19 @@ def _tells_another_time(lab: Lab, node: str, plan: Plan) -> str:
 
 KINDS = (
     Kind(
-        FaultKind.CLOCK_JUMPED,
+        "clock jumped",
         Family.CLOCK,
         "The node's clock is set forward or back.",
-        OnNode("jumped-clock", effective_probe=_tells_another_time),
+        OnNode(JumpedClock, effective_probe=_tells_another_time),
         (Option("seconds", 600.0, "by how much; below 0 it is set back", least=-1e6, most=1e6),),
+        needs=Capability.CLOCK,
     ),
     Kind(
-        FaultKind.CLOCK_DRIFTING,
+        "clock drifting",
         Family.CLOCK,
         "The node's clock runs too fast or too slow.",
-        OnNode("drifting-clock"),
+        OnNode(DriftingClock),
         (Option("percent", 5.0, "by how much; below 0 it runs too slow", least=-9, most=9),),
+        needs=Capability.CLOCK,
     ),
 )

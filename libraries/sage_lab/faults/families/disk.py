@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import re
 
-from sage_lab.faults.kinds import Family, FaultKind, Kind, Option, Plan
+from sage_lab.faults.kinds import Family, Kind, Option, Plan
 from sage_lab.faults.means import ByLab, OnNode
+from sage_lab.faults.on_node.device_faults import BrokenDisk
+from sage_lab.faults.on_node.disk_faults import FullDisk, UnwritableDirectory
 from sage_lab.files import TEMP_DIRECTORY
 from sage_lab.lab import Lab
 from sage_lab.model import Completed
+from sage_lab.providers import Capability
 
 
 def _takes_no_file(lab: Lab, node: str, plan: Plan) -> str:
@@ -49,20 +52,21 @@ def _is_quick(lab: Lab, node: str, plan: Plan) -> str:
     return "the disk is still slow" if not _is_slow(lab, node, plan) else ""
 
 
-def _broken(kind: FaultKind, how: str, does: str) -> Kind:
+def _broken(name: str, how: str, does: str) -> Kind:
     return Kind(
-        kind,
+        name,
         Family.DISK,
         f"{does}; healing ends who has files open there, checks the file system and mounts it again.",
-        OnNode("broken-disk", {"how": how}),
+        OnNode(BrokenDisk, {"how": how}),
         (_OWN_DISK,),
+        Capability.OWN_DISK,
     )
 
 
 _OWN_DISK = Option("directory", TEMP_DIRECTORY, "where the disk is mounted")
 KINDS = (
     Kind(
-        FaultKind.DISK_SLOW,
+        "disk slow",
         Family.DISK,
         "The disk of Ray's temporary files carries few kilobytes in a second.",
         ByLab(
@@ -73,21 +77,22 @@ KINDS = (
             before=lambda _lab, _node: {"directory": TEMP_DIRECTORY},
         ),
         (Option("kilobytes", 256, "in a second", least=64, most=4096),),
+        needs=Capability.OWN_DISK,
     ),
-    _broken(FaultKind.DISK_FAILED, "failed", "Every access to the disk of Ray's temporary files is an I/O error"),
-    _broken(FaultKind.DISK_READ_ONLY, "read-only", "After an error the disk of Ray's temporary files is read-only"),
+    _broken("disk failed", "failed", "Every access to the disk of Ray's temporary files is an I/O error"),
+    _broken("disk read-only", "read-only", "After an error the disk of Ray's temporary files is read-only"),
     Kind(
-        FaultKind.DISK_FULL,
+        "disk full",
         Family.DISK,
         "The node's disk is filled to the last block.",
-        OnNode("full-disk", lasts=True),
+        OnNode(FullDisk, lasts=True),
         (
             Option("directory", "/var/tmp", "a directory on the disk that is filled"),  # noqa: S108 - on the node
             Option("leave", 0, "bytes that stay free", least=0, most=2**40),
         ),
     ),
     Kind(
-        FaultKind.READ_ONLY_TEMP_DIR,
+        "read-only temp dir",
         Family.DISK,
         "The temp dir is mounted read-only; files that are open for writing already stay so.",
         ByLab(
@@ -97,13 +102,14 @@ KINDS = (
             recovered_probe=_is_writable,
             lasts=False,
         ),
-        (Option("directory", "/tmp", "the directory; everything below it too"),),  # noqa: S108 - on the node
+        (Option("directory", "/tmp", "the directory; everything below it too"),),  # noqa: S108 - on the node,
+        needs=Capability.WRITE_PROTECTION,
     ),
     Kind(
-        FaultKind.UNWRITABLE_TEMP_DIR,
+        "unwritable temp dir",
         Family.DISK,
         "The cluster's user may not write into its temp dir; directories that are in it already stay writable.",
-        OnNode("unwritable-directory", lasts=True),
+        OnNode(UnwritableDirectory, lasts=True),
         (Option("directory", TEMP_DIRECTORY, "the temp dir; made for the time of the fault when missing"),),
     ),
 )

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import socket
 
-from sage_lab.faults.kinds import Family, FaultKind, Kind, Option, Plan
+from sage_lab.faults.kinds import Family, Kind, Option, Plan
 from sage_lab.faults.means import OnNode
+from sage_lab.faults.on_node.environment_faults import MovedAside, StaleSession, TakenPort, WrongRayVersion
 from sage_lab.files import TEMP_DIRECTORY
 from sage_lab.lab import Lab
 
@@ -26,38 +27,38 @@ _PROGRAM = Option("path", CONDA_RAY, "the program; by default that of the conda 
 
 KINDS = (
     Kind(
-        FaultKind.PORT_TAKEN,
+        "port taken",
         Family.ENVIRONMENT,
         "Somebody else listens on a port that Ray wants.",
-        OnNode("taken-port", effective_probe=_accepts),
+        OnNode(TakenPort, effective_probe=_accepts),
         (Option("port", 6379, "the TCP port", least=1, most=65535),),
     ),
     Kind(
-        FaultKind.STALE_SESSION,
+        "stale session directory",
         Family.ENVIRONMENT,
         "The temp dir holds the session of a Ray that died uncleanly, as the latest one.",
-        OnNode("stale-session", lasts=True),
+        OnNode(StaleSession, lasts=True),
         (Option("directory", TEMP_DIRECTORY, "Ray's temp dir"),),
     ),
     Kind(
-        FaultKind.CONDA_MISSING,
+        "conda missing",
         Family.ENVIRONMENT,
         "Conda is not where it was.",
-        OnNode("moved-aside", lasts=True),
+        OnNode(MovedAside, lasts=True),
         (Option("path", CONDA, "the prefix of conda"),),
     ),
     Kind(
-        FaultKind.RAY_MISSING,
+        "ray missing",
         Family.ENVIRONMENT,
         "The program ray is not in the environment; strikes clusters that are configured to use it.",
-        OnNode("moved-aside", lasts=True),
+        OnNode(MovedAside, lasts=True),
         (_PROGRAM,),
     ),
     Kind(
-        FaultKind.WRONG_RAY_VERSION,
+        "wrong ray version",
         Family.ENVIRONMENT,
         "The program ray of the environment says another version; strikes clusters that are configured to use it.",
-        OnNode("wrong-ray-version", lasts=True),
+        OnNode(WrongRayVersion, lasts=True),
         (_PROGRAM, Option("version", "2.0.0", "what it says")),
     ),
 )

@@ -10,10 +10,12 @@ from typing import Any
 
 from sage_lab.faults import nftables
 from sage_lab.faults.agent import needs_netem, needs_nftables
-from sage_lab.faults.kinds import Family, FaultKind, Kind, Option, Options, Plan
-from sage_lab.faults.means import OnNode
+from sage_lab.faults.kinds import Family, Kind, Option, Options, Plan
+from sage_lab.faults.means import ByLab, OnNode
+from sage_lab.faults.on_node.network_faults import Filtered, LinkDown
 from sage_lab.faults.reach import CONTROLLER_NAME, Reach, reach
 from sage_lab.lab import Lab
+from sage_lab.providers import Capability
 
 _LOOK = 1.0
 _PACKET = 1000
@@ -21,6 +23,7 @@ _TIMES_THE_LIMIT = 5
 _BUCKET = 16
 _HALF = 0.5
 _TRIES = 3
+_PATIENCE = 2.0
 
 
 @dataclass(frozen=True)
@@ -117,13 +120,38 @@ def _percent(default: float) -> Option:
     return Option("percent", default, "how many of a hundred packets", least=0.1, most=100)
 
 
+def _unplugged(lab: Lab, node: str, _: Plan) -> str:
+    seen = reach(lab, node, CONTROLLER_NAME)
+    return str(seen) if any(seen.passes) else ""
+
+
+def _plugged(lab: Lab, node: str, _: Plan) -> str:
+    seen = reach(lab, node, CONTROLLER_NAME)
+    return "" if all(seen.passes) else str(seen)
+
+
+def _connects(lab: Lab, node: str, _: Plan) -> str:
+    """By TCP from here: a node whose interface is off may have no address to send from."""
+    target = lab.node(node)
+    address = (target.cluster_address, target.port)
+    try:
+        lab.inside(lambda: socket.create_connection(address, timeout=_PATIENCE).close())
+    except OSError as error:
+        return f"no connection over the cluster link: {error}"
+    return ""
+
+
+def _refuses(lab: Lab, node: str, plan: Plan) -> str:
+    return "" if _connects(lab, node, plan) else "a connection over the cluster link stands"
+
+
 KINDS = (
     Kind(
-        FaultKind.DELAYED,
+        "delayed",
         Family.LINK,
         "What the targets send arrives late, by milliseconds and some jitter.",
         Shaped(
-            "filtered",
+            Filtered,
             effective_probe=_is_late,
             recovered_probe=_is_prompt,
             queue=lambda options: ["netem", "delay", f"{options['milliseconds']:g}ms", f"{options['jitter']:g}ms"],
@@ -132,66 +160,71 @@ KINDS = (
             Option("milliseconds", 100.0, "how late", least=5, most=10_000),
             Option("jitter", 0.0, "more or less of it, in milliseconds", least=0, most=10_000),
         ),
-        needs_netem,
+        besides=needs_netem,
+        needs=Capability.CLUSTER_LINK,
     ),
     Kind(
-        FaultKind.LOSSY,
+        "lossy",
         Family.LINK,
         "Packets from and to the targets are lost by chance.",
         Shaped(
-            "filtered",
+            Filtered,
             effective_probe=_loses_both_ways,
             recovered_probe=_is_whole,
             text=lambda fault, options: nftables.lossy(fault, float(options["percent"])),
         ),
         (_percent(10.0),),
-        needs_nftables,
+        besides=needs_nftables,
+        needs=Capability.CLUSTER_LINK,
     ),
     Kind(
-        FaultKind.CORRUPTING,
+        "corrupting",
         Family.LINK,
         "Bits of packets that the targets send are flipped.",
         Shaped(
-            "filtered",
+            Filtered,
             effective_probe=_loses_out,
             recovered_probe=_is_whole,
             queue=lambda options: ["netem", "corrupt", f"{options['percent']:g}%"],
         ),
         (_percent(10.0),),
-        needs_netem,
+        besides=needs_netem,
+        needs=Capability.CLUSTER_LINK,
     ),
     Kind(
-        FaultKind.DUPLICATING,
+        "duplicating",
         Family.LINK,
         "Packets that the targets send arrive twice.",
         Shaped(
-            "filtered",
+            Filtered,
             effective_probe=_duplicates,
             recovered_probe=_is_whole,
             queue=lambda options: ["netem", "duplicate", f"{options['percent']:g}%"],
         ),
         (_percent(10.0),),
-        needs_netem,
+        besides=needs_netem,
+        needs=Capability.CLUSTER_LINK,
     ),
     Kind(
-        FaultKind.REORDERING,
+        "reordering",
         Family.LINK,
         "Packets that the targets send overtake each other.",
         Shaped(
-            "filtered",
+            Filtered,
             effective_probe=_disorders,
             recovered_probe=_is_whole,
             queue=lambda options: ["netem", "delay", "20ms", "reorder", f"{options['percent']:g}%"],
         ),
         (_percent(25.0),),
-        needs_netem,
+        besides=needs_netem,
+        needs=Capability.CLUSTER_LINK,
     ),
     Kind(
-        FaultKind.LIMITED_BANDWIDTH,
+        "limited bandwidth",
         Family.LINK,
         "The link of the targets carries few kilobytes in a second: out by a queue, in by dropping.",
         Shaped(
-            "filtered",
+            Filtered,
             effective_probe=_limits,
             recovered_probe=_is_whole,
             queue=lambda options: [
@@ -206,6 +239,26 @@ KINDS = (
             text=lambda fault, options: nftables.limited_into(fault, int(options["kilobytes"])),
         ),
         (Option("kilobytes", 125, "in a second", least=8, most=4000),),
-        needs_nftables,
+        besides=needs_nftables,
+        needs=Capability.CLUSTER_LINK,
+    ),
+    Kind(
+        "unplugged",
+        Family.LINK,
+        "The cable of the targets' cluster link is pulled.",
+        ByLab(
+            begin=lambda lab, node, _: lab.node(node).unplug(),
+            end=lambda lab, node, _: lab.node(node).plug(),
+            effective_probe=_unplugged,
+            recovered_probe=_plugged,
+        ),
+        needs=Capability.UNPLUG,
+    ),
+    Kind(
+        "interface down",
+        Family.LINK,
+        "The targets themselves switch the interface of their cluster link off.",
+        OnNode(LinkDown, effective_probe=_refuses, recovered_probe=_connects),
+        needs=Capability.CLUSTER_LINK,
     ),
 )

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from sage_lab.errors import LabError, NodeStateError
-from sage_lab.faults.kinds import Family, FaultKind, Kind, Plan
+from sage_lab.faults.kinds import Family, Kind, Plan
 from sage_lab.faults.means import ByLab
 from sage_lab.lab import Lab
+from sage_lab.providers import Capability
 from sage_lab.providers.sshd import greeting
 
 _SILENCE = 0.5
@@ -97,7 +98,7 @@ def _rebooted(lab: Lab, node: str, plan: Plan) -> str:
 
 KINDS = (
     Kind(
-        FaultKind.POWER_CUT,
+        "power cut",
         Family.NODE,
         "The node loses its power: everything on it ends at once; healing powers it on.",
         ByLab(
@@ -106,9 +107,10 @@ KINDS = (
             effective_probe=_is_dead,
             recovered_probe=_runs,
         ),
+        needs=Capability.POWER,
     ),
     Kind(
-        FaultKind.REBOOT,
+        "reboot",
         Family.NODE,
         "The node is powered off and on again; what ran on it does not come back by itself.",
         ByLab(
@@ -118,9 +120,10 @@ KINDS = (
             recovered_probe=_runs,
             before=_boot,
         ),
+        needs=Capability.POWER,
     ),
     Kind(
-        FaultKind.RESET,
+        "reset",
         Family.NODE,
         "The node's reset button is pressed: it boots without having been shut down.",
         ByLab(
@@ -130,9 +133,10 @@ KINDS = (
             recovered_probe=_runs,
             before=_boot,
         ),
+        needs=Capability.RESET,
     ),
     Kind(
-        FaultKind.KERNEL_PANIC,
+        "kernel panic",
         Family.NODE,
         "The node's kernel panics and stands still; healing cuts the power and gives it back.",
         ByLab(
@@ -142,9 +146,10 @@ KINDS = (
             recovered_probe=_runs,
             before=_console,
         ),
+        needs=Capability.OWN_KERNEL,
     ),
     Kind(
-        FaultKind.FROZEN,
+        "frozen",
         Family.NODE,
         "Every process of the node stops where it is; healing lets them go on.",
         ByLab(
@@ -153,5 +158,6 @@ KINDS = (
             effective_probe=_is_dead,
             recovered_probe=_runs,
         ),
+        needs=Capability.FREEZE,
     ),
 )

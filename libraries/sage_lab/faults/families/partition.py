@@ -9,10 +9,12 @@ from typing import Any
 from sage_lab.faults import nftables
 from sage_lab.faults.agent import needs_nftables
 from sage_lab.faults.errors import FaultOptionError
-from sage_lab.faults.kinds import Family, FaultKind, Kind, Option, Options, Plan
+from sage_lab.faults.kinds import Family, Kind, Option, Options, Plan
 from sage_lab.faults.means import OnNode, Probe
+from sage_lab.faults.on_node.network_faults import Filtered
 from sage_lab.faults.reach import CONTROLLER_NAME, knock, reach
 from sage_lab.lab import Lab
+from sage_lab.providers import Capability
 
 Rules = Callable[[str, Lab, tuple[str, ...], Options], str]
 """The table's text, from the fault's id, the lab, the targets and the options."""
@@ -53,7 +55,7 @@ def _whole(lab: Lab, node: str, plan: Plan) -> str:
 
 
 def _cutting(text: Rules, passes: tuple[bool, bool] = (False, False), seen: Probe = _cut) -> Cut:
-    return Cut("filtered", effective_probe=seen, recovered_probe=_whole, text=text, passes=passes)
+    return Cut(Filtered, effective_probe=seen, recovered_probe=_whole, text=text, passes=passes)
 
 
 def _rest(lab: Lab, targets: tuple[str, ...]) -> list[str]:
@@ -78,49 +80,42 @@ def _halves(fault: str, lab: Lab, targets: tuple[str, ...], options: Options) ->
 _PORT = Option("port", 6379, "the TCP or UDP port, at either end", least=1, most=65535)
 _SIDE = Option("controller", "rest", "whether the controller is with the rest, or sees both", choices=("rest", "both"))
 
+
+def _kind(name: str, does: str, means: Cut, *options: Option) -> Kind:
+    return Kind(name, Family.PARTITION, does, means, options, Capability.CLUSTER_LINK, needs_nftables)
+
+
 KINDS = (
-    Kind(
-        FaultKind.ISOLATED,
-        Family.PARTITION,
+    _kind(
+        "isolated",
         "Each target is cut off from everybody on the cluster network, silently.",
         _cutting(lambda fault, _lab, _targets, _options: nftables.isolated(fault)),
-        besides=needs_nftables,
     ),
-    Kind(
-        FaultKind.ONE_WAY_IN,
-        Family.PARTITION,
+    _kind(
+        "one way in",
         "Nothing reaches the targets any more; what they send still arrives.",
         _cutting(lambda fault, _lab, _targets, _options: nftables.one_way(fault, into=True), (False, True)),
-        besides=needs_nftables,
     ),
-    Kind(
-        FaultKind.ONE_WAY_OUT,
-        Family.PARTITION,
+    _kind(
+        "one way out",
         "Nothing leaves the targets any more; what is sent to them still arrives.",
         _cutting(lambda fault, _lab, _targets, _options: nftables.one_way(fault, into=False), (True, False)),
-        besides=needs_nftables,
     ),
-    Kind(
-        FaultKind.HALVES,
-        Family.PARTITION,
+    _kind(
+        "halves",
         "The targets see each other, but nobody of the rest, and the rest sees none of them.",
         _cutting(_halves),
-        (_SIDE,),
-        needs_nftables,
+        _SIDE,
     ),
-    Kind(
-        FaultKind.PORT_CUT,
-        Family.PARTITION,
+    _kind(
+        "port cut",
         "One port is cut: what comes from it or goes to it is dropped, to and from the targets.",
         _cutting(lambda fault, _lab, _targets, options: nftables.port_cut(fault, int(options["port"]))),
-        (_PORT,),
-        needs_nftables,
+        _PORT,
     ),
-    Kind(
-        FaultKind.REJECTING,
-        Family.PARTITION,
+    _kind(
+        "rejecting",
         "The targets are cut off, and whoever tries is told so at once instead of waiting.",
         _cutting(lambda fault, _lab, _targets, _options: nftables.rejecting(fault), seen=_refused),
-        besides=needs_nftables,
     ),
 )

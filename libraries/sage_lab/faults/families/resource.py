@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import os
 
-from sage_lab.faults.kinds import Family, FaultKind, Kind, Option, Plan
+from sage_lab.faults.kinds import Family, Kind, Option, Plan
 from sage_lab.faults.means import ByLab, OnNode
+from sage_lab.faults.on_node.descriptor_faults import FewDescriptors
+from sage_lab.faults.on_node.resource_faults import CpuHog, MemoryHog
 from sage_lab.lab import Lab
+from sage_lab.providers import Capability
 from sage_lab.providers.sshd import greeting
 
 _SILENCE = 0.5
@@ -30,21 +33,21 @@ def _starts_again(lab: Lab, node: str, _: Plan) -> str:
 
 KINDS = (
     Kind(
-        FaultKind.CPU_HOG,
+        "cpu hog",
         Family.RESOURCE,
         "Processes of root compute without end.",
-        OnNode("cpu-hog"),
+        OnNode(CpuHog),
         (Option("processes", os.cpu_count() or 1, "how many", least=1, most=256),),
     ),
     Kind(
-        FaultKind.MEMORY_HOG,
+        "memory hog",
         Family.RESOURCE,
         "A process takes memory until that much of the node's limit is in use; over it, the kernel kills.",
-        OnNode("memory-hog"),
+        OnNode(MemoryHog),
         (Option("percent", 90, "of the limit, in use by all together", least=1, most=110),),
     ),
     Kind(
-        FaultKind.PROCESS_TABLE_EXHAUSTED,
+        "process table exhausted",
         Family.RESOURCE,
         "The node can start no process or thread any more; those that run go on.",
         ByLab(
@@ -54,11 +57,12 @@ KINDS = (
             recovered_probe=_starts_again,
             lasts=False,
         ),
+        needs=Capability.PROCESS_LIMIT,
     ),
     Kind(
-        FaultKind.FILE_DESCRIPTORS_EXHAUSTED,
+        "file descriptors exhausted",
         Family.RESOURCE,
         "The raylet can open no file and accept no connection more than it has now.",
-        OnNode("few-descriptors", {"role": "raylet"}),
+        OnNode(FewDescriptors, {"role": "raylet"}),
     ),
 )

@@ -6,10 +6,13 @@ import math
 import time
 from collections.abc import Callable
 
-from sage_lab.faults.kinds import Family, FaultKind, Kind, Option, Plan
+from sage_lab.faults.kinds import Family, Kind, Option, Plan
 from sage_lab.faults.means import OnNode, Probe
+from sage_lab.faults.on_node.environment_faults import MovedAside
+from sage_lab.faults.on_node.ssh_faults import ChangedHostKey, FullSshd, NoSshd, StrangeSshd
 from sage_lab.lab import Lab
 from sage_lab.machine import commands
+from sage_lab.providers import Capability
 from sage_lab.providers.sshd import greeting
 
 AUTHORIZED_KEYS = "/home/sage/.ssh/authorized_keys"
@@ -83,25 +86,25 @@ def _turns_away(lab: Lab, node: str, _: Plan) -> str:
     return ""
 
 
-def _kind(kind: FaultKind, does: str, means: OnNode, *options: Option) -> Kind:
-    return Kind(kind, Family.SSH, does, means, options)
+def _kind(name: str, does: str, means: OnNode, *options: Option) -> Kind:
+    return Kind(name, Family.SSH, does, means, options, Capability.SSH_SERVER)
 
 
 KINDS = (
     _kind(
-        FaultKind.SSHD_DOWN,
+        "sshd down",
         "The SSH server does not run; open connections live on.",
         OnNode(
-            "no-sshd",
+            NoSshd,
             effective_probe=_fails_by(lambda error: isinstance(error, ConnectionRefusedError)),
             recovered_probe=_login_works,
         ),
     ),
     _kind(
-        FaultKind.KEY_REFUSED,
+        "key refused",
         "The key of the cluster's user is not accepted any more.",
         OnNode(
-            "moved-aside",
+            MovedAside,
             {"path": AUTHORIZED_KEYS},
             effective_probe=_login_fails("Permission denied"),
             recovered_probe=_login_works,
@@ -109,46 +112,46 @@ KINDS = (
         ),
     ),
     _kind(
-        FaultKind.HOST_KEY_CHANGED,
+        "host key changed",
         "The SSH server shows another host key than the known one.",
         OnNode(
-            "changed-host-key",
+            ChangedHostKey,
             effective_probe=_login_fails("Host key verification failed"),
             recovered_probe=_login_works,
             lasts=True,
         ),
     ),
     _kind(
-        FaultKind.BANNER_SILENT,
+        "banner silent",
         "Somebody accepts SSH connections and says nothing.",
         OnNode(
-            "strange-sshd",
+            StrangeSshd,
             {"manner": "silent"},
             effective_probe=_fails_by(lambda error: isinstance(error, TimeoutError)),
             recovered_probe=_login_works,
         ),
     ),
     _kind(
-        FaultKind.CONNECTIONS_RESET,
+        "connections reset",
         "SSH connections are reset as soon as they stand.",
         OnNode(
-            "strange-sshd",
+            StrangeSshd,
             {"manner": "reset"},
             effective_probe=_fails_by(lambda error: isinstance(error, ConnectionResetError)),
             recovered_probe=_login_works,
         ),
     ),
     _kind(
-        FaultKind.SLOW_LOGIN,
+        "slow login",
         "The SSH server lets everybody wait before it greets.",
-        OnNode("strange-sshd", {"manner": "slow"}, effective_probe=_login_is_slow, recovered_probe=_login_works),
+        OnNode(StrangeSshd, {"manner": "slow"}, effective_probe=_login_is_slow, recovered_probe=_login_works),
         Option("seconds", 5.0, "how long", least=0.1, most=600),
     ),
     _kind(
-        FaultKind.TOO_MANY_SESSIONS,
+        "too many sessions",
         "Every place for a new login is taken: the SSH server turns newcomers away.",
         OnNode(
-            "full-sshd",
+            FullSshd,
             effective_probe=_turns_away,
             recovered_probe=_login_works,
             lasts=True,

@@ -1,46 +1,23 @@
-"""The entrance on a node: one verb and one order in, one answer out, both as JSON."""
+"""The entry point on a node: one piece of work and its order in, one answer out, both as JSON."""
 
 from __future__ import annotations
 
 import json
+import sys
 import time
 from collections.abc import Callable
 from typing import Any
 
-from sage_lab.faults.on_node import exchange, knocking, lease, network_faults, observe
-from sage_lab.faults.on_node.clock_faults import DriftingClock, JumpedClock
-from sage_lab.faults.on_node.descriptor_faults import FewDescriptors
-from sage_lab.faults.on_node.device_faults import BrokenDisk
-from sage_lab.faults.on_node.disk_faults import FullDisk, UnwritableDirectory
+from sage_lab.faults.on_node import lease
 from sage_lab.faults.on_node.effect import CannotError, Effect
-from sage_lab.faults.on_node.environment_faults import MovedAside, StaleSession, TakenPort, WrongRayVersion
-from sage_lab.faults.on_node.network_faults import Filtered, LinkDown
-from sage_lab.faults.on_node.process_faults import CrashLoop, Signalled
-from sage_lab.faults.on_node.resource_faults import CpuHog, MemoryHog
-from sage_lab.faults.on_node.ssh_faults import ChangedHostKey, FullSshd, NoSshd, StrangeSshd
 
-EFFECTS: dict[str, type[Effect]] = {
-    "signalled": Signalled,
-    "crash-loop": CrashLoop,
-    "filtered": Filtered,
-    "link-down": LinkDown,
-    "no-sshd": NoSshd,
-    "strange-sshd": StrangeSshd,
-    "changed-host-key": ChangedHostKey,
-    "full-sshd": FullSshd,
-    "full-disk": FullDisk,
-    "unwritable-directory": UnwritableDirectory,
-    "broken-disk": BrokenDisk,
-    "jumped-clock": JumpedClock,
-    "drifting-clock": DriftingClock,
-    "cpu-hog": CpuHog,
-    "memory-hog": MemoryHog,
-    "few-descriptors": FewDescriptors,
-    "taken-port": TakenPort,
-    "stale-session": StaleSession,
-    "moved-aside": MovedAside,
-    "wrong-ray-version": WrongRayVersion,
-}
+
+def run(work: Callable[[dict[str, Any]], dict[str, Any]], order: str) -> str:
+    """Do the work; a foreseen problem becomes ``{"problem": text}``, any other is raised."""
+    try:
+        return json.dumps(work(json.loads(order)))
+    except CannotError as error:
+        return json.dumps({"problem": str(error)})
 
 
 def prepare(order: dict[str, Any]) -> dict[str, Any]:
@@ -52,9 +29,9 @@ def inject(order: dict[str, Any]) -> dict[str, Any]:
     """Arm the lease, then begin; answers when, in seconds of this node's monotonic clock."""
     effect = _effect(order)
     lease.arm(effect, float(order["lease"]))
-    acted = time.monotonic()
+    injected_at = time.monotonic()
     effect.begin()
-    return {"acted": acted}
+    return {"injected_at": injected_at}
 
 
 def heal(order: dict[str, Any]) -> dict[str, Any]:
@@ -64,32 +41,18 @@ def heal(order: dict[str, Any]) -> dict[str, Any]:
     return {}
 
 
-def look(order: dict[str, Any]) -> dict[str, Any]:
-    """Whether the effect is there, or over; each nothing, or what is seen instead."""
-    effect = _effect(order)
-    return {"seen": effect.effective() if order["wanted"] == "effective" else effect.recovered()}
+def effective(order: dict[str, Any]) -> dict[str, Any]:
+    """``seen``: nothing when the effect is there, or what is seen instead."""
+    return {"seen": _effect(order).effective()}
 
 
-VERBS: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
-    "prepare": prepare,
-    "inject": inject,
-    "heal": heal,
-    "look": look,
-    "exchange": exchange.answer,
-    "knock": knocking.answer,
-    "observe": observe.observe,
-    "cluster-processes": observe.cluster_processes,
-    "try-kernel": network_faults.try_kernel,
-}
-
-
-def run(verb: str, order: str) -> str:
-    """Do it; a foreseen problem becomes ``{"problem": text}``, any other is raised."""
-    try:
-        return json.dumps(VERBS[verb](json.loads(order)))
-    except CannotError as error:
-        return json.dumps({"problem": str(error)})
+def recovered(order: dict[str, Any]) -> dict[str, Any]:
+    """``seen``: nothing when the effect is over, or what is seen instead."""
+    return {"seen": _effect(order).recovered()}
 
 
 def _effect(order: dict[str, Any]) -> Effect:
-    return EFFECTS[order["effect"]](order["fault"], order["plan"])
+    """The effect that the order names by its module and class."""
+    module, name = order["effect"]
+    kind: type[Effect] = getattr(sys.modules[module], name)
+    return kind(order["fault"], order["plan"])
