@@ -7,15 +7,19 @@ error that names it, and the ledger stays. Whoever makes a kind of thing says in
 
 from __future__ import annotations
 
+import contextlib
+import errno
+import fcntl
 import json
 import os
+import stat
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
-from sage_lab.errors import LedgerError, SweepError
+from sage_lab.errors import LabError, LedgerError, SweepError
 
 
 class Left(str):
@@ -29,15 +33,26 @@ Undo = Callable[[str], bool | Left]
 
 Every undo may be repeated and may find nothing.
 """
+Owns = Callable[[Path, str], bool]
+"""Whether a lab with this directory, which is called as the lab, can own the target; judged by the names alone."""
 AnUndo = TypeVar("AnUndo", bound=Undo)
-UNDOERS: dict[str, Undo] = {}
 
 
-def undoes(kind: str) -> Callable[[AnUndo], AnUndo]:
+class Undoer(NamedTuple):
+    """How a kind of thing is undone, and which of that kind a lab can own."""
+
+    undo: Undo
+    owns: Owns
+
+
+UNDOERS: dict[str, Undoer] = {}
+
+
+def undoes(kind: str, owns: Owns) -> Callable[[AnUndo], AnUndo]:
     """Register the function below as what undoes this kind of thing; each kind has one."""
 
     def register(undo: AnUndo) -> AnUndo:
-        UNDOERS[kind] = undo
+        UNDOERS[kind] = Undoer(undo, owns)
         return undo
 
     return register
@@ -64,34 +79,42 @@ class Ledger:
         self._lock = threading.Lock()
 
     def record(self, kind: str, target: str | Path) -> None:
-        """Write the intent to disk; make the thing only after this has returned."""
+        """Write the intent to disk; make the thing only after this has returned. Raises LedgerError."""
         line = json.dumps({"kind": kind, "target": str(target)}) + "\n"
-        with self._lock:
-            descriptor = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        with self._lock, self._open(os.O_RDWR | os.O_CREAT) as descriptor:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            # What a writer began and did not end (killed, or no room) would spoil the line after it.
+            whole = os.pread(descriptor, os.fstat(descriptor).st_size, 0).rfind(b"\n") + 1
+            os.ftruncate(descriptor, whole)
+            written = 0
             try:
-                os.write(descriptor, line.encode())
+                written = os.pwrite(descriptor, line.encode(), whole)
                 os.fsync(descriptor)
             finally:
-                os.close(descriptor)
+                if written < len(line):
+                    os.ftruncate(descriptor, whole)
+            if written < len(line):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     def entries(self) -> list[Entry]:
         """All entries in the order they were written; none when there is no ledger.
 
         The last line may be cut off by the writer's death: then what it announced was not made, and it is
-        left out. Any other unreadable line raises LedgerError.
+        left out. Any other unreadable line raises LedgerError, and so does a ledger that is somebody else's.
         """
         try:
-            lines = self.path.read_text(encoding="utf-8").splitlines(keepends=True)
+            with self._open(os.O_RDONLY) as descriptor:
+                content = os.pread(descriptor, os.fstat(descriptor).st_size, 0)
         except FileNotFoundError:
             return []
-        if lines and not lines[-1].endswith("\n"):
-            lines.pop()
+        lines = content.split(b"\n")[:-1]
         return [self._parse(number, line) for number, line in enumerate(lines, start=1)]
 
-    def undo(self, undoers: Mapping[str, Undo] = UNDOERS) -> list[str]:
+    def undo(self, undoers: Mapping[str, Undoer] = UNDOERS) -> list[str]:
         """Undo all entries, the last first; returns what was there and is gone now, and what was ``Left``.
 
-        Goes on after a failure and raises one SweepError that names everything that stayed.
+        Goes on after a failure and raises one SweepError that names everything that stayed. The directory of the
+        ledger stays with them, so that a sweep can be tried again.
         """
         removed: list[str] = []
         stayed: list[str] = []
@@ -103,10 +126,16 @@ class Ledger:
             if entry.kind not in undoers:
                 stayed.append(f"{entry}: nobody knows how to undo this kind")
                 continue
+            undoer = undoers[entry.kind]
+            if not undoer.owns(self.path.parent, entry.target):
+                stayed.append(f"{entry}: a lab of this name cannot own that, it was left alone")
+                continue
+            if stayed and entry.target == str(self.path.parent):
+                continue
             try:
-                if answer := undoers[entry.kind](entry.target):
+                if answer := undoer.undo(entry.target):
                     removed.append(answer if isinstance(answer, Left) else str(entry))
-            except (OSError, SweepError) as error:
+            except (OSError, LabError) as error:
                 stayed.append(f"{entry}: {error}")
         if stayed:
             raise SweepError(
@@ -116,13 +145,44 @@ class Ledger:
             )
         return removed
 
-    def _parse(self, number: int, line: str) -> Entry:
+    @contextlib.contextmanager
+    def _open(self, flags: int) -> Iterator[int]:
+        """The ledger's descriptor; raises LedgerError unless it is a file of the caller's own, or FileNotFoundError."""
+        try:
+            descriptor = os.open(self.path, flags | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, 0o600)
+            try:
+                self._check(os.fstat(descriptor))
+                yield descriptor
+            finally:
+                os.close(descriptor)
+        except FileNotFoundError:
+            raise
+        except OSError as error:
+            raise LedgerError(
+                f"the ledger cannot be read or written: {error.strerror}",
+                where=str(self.path),
+                fix="make room on that disk, or see what is there in the ledger's place; then try again",
+            ) from error
+
+    def _check(self, found: os.stat_result) -> None:
+        if not stat.S_ISREG(found.st_mode) or found.st_uid != os.geteuid() or found.st_mode & 0o022:
+            raise LedgerError(
+                f"the ledger of this lab belongs to user {found.st_uid}, or others can write it: it is not trusted",
+                where=str(self.path),
+                fix=f"run the command as the user who made the lab; this is user {os.geteuid()}",
+            )
+
+    def _parse(self, number: int, line: bytes) -> Entry:
         try:
             content = json.loads(line)
-            return Entry(str(content["kind"]), str(content["target"]))
-        except (ValueError, KeyError, TypeError) as error:
+            kind, target = content["kind"], content["target"]
+            usable = isinstance(kind, str) and b"\0" not in os.fsencode(target)
+        except (ValueError, KeyError, TypeError, RecursionError):
+            usable = False
+        if not usable:
             raise LedgerError(
-                f"line {number} is no ledger entry: {line.strip()!r}",
+                f"line {number} is no ledger entry: {line[:200]!r}",
                 where=str(self.path),
                 fix="remove that line by hand, then run 'sage-lab sweep' again",
-            ) from error
+            )
+        return Entry(kind, target)

@@ -16,7 +16,7 @@ from typing import Any
 from sage_lab.errors import LabNameError, SweepError
 from sage_lab.ledger import Ledger, undoes
 from sage_lab.machine import kernel, lock
-from sage_lab.machine.namespaces import NETWORKS, need_root, on_host
+from sage_lab.machine.namespaces import NETWORKS, on_host
 
 HOME = Path("/var/lib/sage-lab")
 DESCRIPTION = "lab.json"
@@ -42,8 +42,12 @@ def sweep(name: str | None = None) -> list[str]:
     directory = directory_of(name)
     if not directory.exists() and not directory.with_suffix(".lock").exists():
         return []
-    if directory.exists() and directory.stat().st_uid != os.geteuid():
-        need_root("sweeping somebody else's lab")
+    if directory.exists() and (owner := directory.stat().st_uid) != os.geteuid():
+        raise SweepError(
+            f"the lab belongs to user {owner}, and this is user {os.geteuid()}",
+            where=str(directory),
+            fix="run the command as the user who made the lab",
+        )
     with locked(directory):
         return _outside(directory)(lambda: undo_all(directory))
 
@@ -111,7 +115,7 @@ def undo_all(directory: Path) -> list[str]:
     return removed
 
 
-@undoes("directory")
+@undoes("directory", owns=lambda lab, target: target == str(lab))
 def remove_directory(target: str) -> bool:
     """Remove the lab's directory, its ledger last; refuses while something is mounted below it."""
     directory = Path(target)

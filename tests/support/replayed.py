@@ -82,11 +82,15 @@ def said_to(player: Replayed) -> list[str]:
 
 
 LEFT = (
-    ("list --all --name", "t-vm_head\nt-vm_worker-1\nt-vm2_head\nmine\n"),
+    ("list --all --name", "t-vm_head\nt-vm_worker-1\nt-vm_db\nt-vm2_head\nmine\n"),
     ("list --name", "t-vm_head\nt-vm2_head\nmine\n"),
     ("pool-list --name", "default\n"),
-    ("vol-list default", " Name   Path\n-----------\n t-vm_head.img /p/t-vm_head.img\n mine.img /p/mine.img\n"),
+    (
+        "vol-list default",
+        " Name   Path\n-----------\n t-vm_head.img /p/t-vm_head.img\n t-vm_head-vdb.qcow2 /p/x\n"
+        " t-vm_head-mine.img /p/y\n t-vm_db.img /p/t-vm_db.img\n mine.img /p/mine.img\n",
+    ),
     ("net-list --all --name", "default\nt-vm_cluster\nt-vm_control\n"),
     ("net-list --name", "default\nt-vm_control\n"),
 )
-"""What virsh lists: a lab t-vm, another lab, and what is nobody's lab."""
+"""What virsh lists: a lab t-vm, another lab, what is nobody's lab, and somebody's t-vm_db, called like the lab's."""

@@ -6,6 +6,7 @@ It ends early when the fault is healed or the lab swept, by its pid.
 from __future__ import annotations
 
 import os
+import re
 import select
 import signal
 import subprocess
@@ -37,7 +38,7 @@ def end_lease(directory: Path, fault: str) -> None:
             end_fault_watcher(entry.target)
 
 
-@undoes(LEDGER_KIND)
+@undoes(LEDGER_KIND, owns=lambda _, target: re.fullmatch(r"\d{1,9} \d{1,18} \w+", target) is not None)
 def end_fault_watcher(target: str) -> bool:
     """End the process that would heal a fault, known by ``<pid> <start time> <fault>``; another one has other times."""
     pid, start, _ = target.split()

@@ -14,7 +14,7 @@ from sage_lab.lab import Lab
 from sage_lab.ledger import Left, undoes
 
 
-@undoes(record.LEDGER_KIND)
+@undoes(record.LEDGER_KIND, owns=lambda lab, target: Path(target) == record.path_of(lab, Path(target).stem))
 def discard_fault(target: str) -> bool | Left:
     """Forget an active fault; what it did goes with the node that it struck.
 

@@ -45,7 +45,7 @@ def claim(name: str, ledger: Ledger) -> None:
             (tree / name).mkdir(parents=True)
 
 
-@undoes("cgroup")
+@undoes("cgroup", owns=lambda lab, target: target == f"{ROOT}/{lab.name}")
 def remove(name: str) -> bool:
     """Kill every process in the group (paused ones too), wait until they are gone, and remove the group.
 

@@ -13,7 +13,7 @@ _UNMOUNT_DEADLINE = 5.0
 _POLL = 0.02
 
 
-@undoes("mount")
+@undoes("mount", owns=lambda lab, target: ".." not in target.split("/") and Path(target).is_relative_to(lab))
 def unmount(target: str) -> bool:
     """Unmount every mount at the target; a busy one is given some seconds to become free."""
     point = Path(target)

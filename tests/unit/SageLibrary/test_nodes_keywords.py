@@ -34,8 +34,7 @@ class OneAnswer:
         self.lab = self
         self.results = lambda: results
         self.run = lambda *_, **__: ended
-        self.python = lambda _: "python3"
-        self.node = lambda name: SimpleNamespace(role=name)
+        self.node = lambda name: SimpleNamespace(role=name, python="python3")
         self.cluster = SimpleNamespace(config={"head.temp_dir": "/tmp/of the head"})
 
 

@@ -1,4 +1,4 @@
-"""Power, freezing, cables and the sweep through virsh, which is replayed."""
+"""Power, freezing, cables and what a sweep removes through virsh, which is replayed."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from sage_lab import LabError, NodeStateError, SweepError
+from sage_lab import LabError, LabNameError, NodeStateError, SweepError
 from sage_lab.errors import HostCommandError
+from sage_lab.ledger import Ledger
 from sage_lab.machine import commands
 from sage_lab.providers.vagrant import libvirt
-from tests.support.replayed import LEFT, said_to, virsh
+from tests.support.replayed import LEFT, Replayed, said_to, virsh
 
 
 @pytest.mark.parametrize(
@@ -79,38 +80,70 @@ def test_a_snapshot_of_the_same_name_goes_before_and_an_unknown_one_is_named(pro
         domain.rollback("other")
 
 
-def test_a_sweep_removes_what_has_the_lab_s_prefix_and_nothing_else(programs: Path) -> None:
-    done = [(words, "") for words in ("destroy", "undefine", "vol-delete", "net-destroy", "net-undefine")]
-    player = virsh(programs, *LEFT, *done)
-    assert libvirt.sweep("t-vm") is True
-    asked = {words for words, _ in LEFT}
-    assert [line for line in said_to(player) if line not in asked] == [
+DONE = [(words, "") for words in ("destroy", "undefine", "vol-delete", "net-destroy", "net-undefine")]
+
+
+def asked_to_do(player: Replayed) -> list[str]:
+    return [line for line in said_to(player) if line not in {words for words, _ in LEFT}]
+
+
+def test_a_machine_goes_with_its_volumes_and_nothing_else(programs: Path) -> None:
+    player = virsh(programs, *LEFT, *DONE)
+    assert libvirt.remove_domain("t-vm_head") is True
+    assert libvirt.remove_domain("t-vm_worker-1") is True
+    assert libvirt.remove_domain("t-vm_worker-2") is False
+    assert asked_to_do(player) == [
         "destroy t-vm_head",
         "undefine t-vm_head --managed-save --snapshots-metadata --nvram",
-        "undefine t-vm_worker-1 --managed-save --snapshots-metadata --nvram",
         "vol-delete t-vm_head.img --pool default",
-        "net-undefine t-vm_cluster",
-        "net-destroy t-vm_control",
-        "net-undefine t-vm_control",
+        "vol-delete t-vm_head-vdb.qcow2 --pool default",
+        "undefine t-vm_worker-1 --managed-save --snapshots-metadata --nvram",
     ]
 
 
-def test_what_a_sweep_cannot_remove_is_named_and_the_rest_is_removed(programs: Path) -> None:
-    done = [(words, "") for words in ("destroy", "undefine", "net-destroy", "net-undefine")]
-    player = virsh(programs, *LEFT, ("vol-delete", "error: the volume is in use", 1), *done)
+def test_a_network_goes_by_its_name(programs: Path) -> None:
+    player = virsh(programs, *LEFT, *DONE)
+    assert [libvirt.remove_network(f"t-vm_{link}") for link in ("cluster", "control", "other")] == [True, True, False]
+    assert asked_to_do(player) == ["net-undefine t-vm_cluster", "net-destroy t-vm_control", "net-undefine t-vm_control"]
+
+
+def test_a_lab_whose_name_begins_somebody_s_machine_s_leaves_that_alone(programs: Path, tmp_path: Path) -> None:
+    """Only what the ledger names goes: t-vm_db is no node of the lab t-vm."""
+    ledger = Ledger(tmp_path / "t-vm")
+    ledger.path.parent.mkdir()
+    for name in ("t-vm_head", "t-vm_worker-1"):
+        ledger.record("libvirt-domain", name)
+    player = virsh(programs, *LEFT, *DONE)
+    ledger.undo()
+    assert not [line for line in asked_to_do(player) if "t-vm_db" in line]
+
+
+def test_names_that_somebody_has_already_are_refused_before_anything_is_made(programs: Path) -> None:
+    virsh(programs, *LEFT)
+    libvirt.need_free_names(["t-new_head"], ["t-new_control"])
+    with pytest.raises(LabNameError, match="of these names: t-vm_control, t-vm_head"):
+        libvirt.need_free_names(["t-vm_head", "t-vm_worker-2"], ["t-vm_control"])
+
+
+def test_what_a_sweep_cannot_remove_is_named_and_the_rest_is_removed(programs: Path, tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path / "t-vm")
+    ledger.path.parent.mkdir()
+    ledger.record("libvirt-network", "t-vm_cluster")
+    ledger.record("libvirt-domain", "t-vm_head")
+    player = virsh(programs, *LEFT, ("vol-delete", "error: the volume is in use", 1), *DONE)
     with pytest.raises(SweepError, match=r"vol-delete t-vm_head.img --pool default: error: the volume is in use"):
-        libvirt.sweep("t-vm")
-    assert said_to(player)[-1] == "net-undefine t-vm_control"
+        ledger.undo()
+    assert asked_to_do(player)[-1] == "net-undefine t-vm_cluster"
 
 
 def test_a_sweep_that_libvirt_does_not_answer_is_no_sweep(programs: Path) -> None:
     virsh(programs, ("list", "error: failed to connect to the hypervisor", 1))
     with pytest.raises(SweepError, match="failed to connect"):
-        libvirt.sweep("t-vm")
+        libvirt.remove_domain("t-vm_head")
 
 
 def test_a_sweep_without_virsh_finds_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for program in ("env", "setpriv"):
         (tmp_path / program).symlink_to(shutil.which(program) or program)
     monkeypatch.setattr(commands, "PATH", str(tmp_path))
-    assert libvirt.sweep("t-vm") is False
+    assert libvirt.remove_domain("t-vm_head") is False

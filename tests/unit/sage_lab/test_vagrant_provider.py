@@ -12,7 +12,7 @@ import pytest
 
 from sage_lab import Lab, LabError, Topology
 from sage_lab.providers import free_networks
-from sage_lab.providers.vagrant import provider
+from sage_lab.providers.vagrant import libvirt, provider
 from tests.support.replayed import LEFT, replay, said_to, virsh
 
 PROJECT = Path(__file__).parents[3]
@@ -56,6 +56,7 @@ def test_a_lab_whose_machines_never_answer_is_swept_and_says_why(
     replay(programs, "ssh-keyscan", [{"words": [], "says": "# comment\n127.0.0.1 ssh-ed25519 AAAAKEY\n"}])
     kept = [(words, "") for words in ("undefine", "destroy", "vol-delete", "net-undefine", "net-destroy")]
     player = virsh(programs, ("net-dumpxml", DEFAULT_NET), *LEFT, *kept)
+    monkeypatch.setattr(libvirt, "need_free_names", lambda *_: None)  # the played virsh has them from the beginning
     # Where something listens on this machine's port 22, the host key tells that it is no node.
     with pytest.raises(LabError, match=r"no SSH over the control link|host key"):
         Lab.up(Topology.of(workers=1, spares=("extra",)), "t-vm", provider="vagrant")
@@ -69,6 +70,7 @@ def test_a_lab_whose_machines_never_answer_is_swept_and_says_why(
     assert told["SAGE_NETWORKS"].count("198.18.") == 2
     assert told["VAGRANT_DOTFILE_PATH"] == str(tmp_path / "home" / "t-vm" / "vagrant")
     assert "undefine t-vm_head --managed-save --snapshots-metadata --nvram" in said_to(player)
+    assert not [line for line in said_to(player) if "t-vm_db" in line], "nobody's machine of this lab"
     assert not (tmp_path / "home").exists()
 
 

@@ -166,7 +166,7 @@ class Engine:
         return _try_docker(["--host", self.address, *argv], timeout=timeout, stdin=stdin, keeps_lock=False)
 
 
-@undoes("compose")
+@undoes("compose", owns=lambda lab, target: target.split()[1:] == [lab.name])
 def sweep(target: str) -> bool:
     """Remove what a lab made: ``<address of the engine> <project>``."""
     address, project = target.split()

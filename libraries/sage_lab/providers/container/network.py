@@ -165,7 +165,7 @@ def _seal(namespace: Path) -> None:
     on_network(namespace, write)
 
 
-@undoes("network")
+@undoes("network", owns=lambda lab, target: "/" not in target and target.partition(".")[0] == lab.name)
 def remove_network(name: str) -> bool:
     """Remove a named network namespace, and with it every interface in it."""
     path = NETWORKS / name
@@ -176,7 +176,7 @@ def remove_network(name: str) -> bool:
     return found
 
 
-@undoes("networks-directory")
+@undoes("networks-directory", owns=lambda _, target: target == str(NETWORKS))
 def leave_networks_directory(target: str) -> bool:
     """Undo the mount of the directory of namespaces if a lab caused it and nobody's namespaces are in it."""
     directory = Path(target)

@@ -1,8 +1,19 @@
-"""The virtual machines of a lab by ``virsh``: power, freezing, cables, and a sweep by the lab's prefix."""
+"""The virtual machines of a lab by ``virsh``: power, freezing, cables, and the removal of what a lab made."""
 
 from __future__ import annotations
 
-from sage_lab.errors import HostCommandError, LabError, MissingProgramError, NodeStateError, SweepError
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from sage_lab.errors import (
+    HostCommandError,
+    LabError,
+    LabNameError,
+    MissingProgramError,
+    NodeStateError,
+    SweepError,
+)
 from sage_lab.ledger import undoes
 from sage_lab.machine import commands
 from sage_lab.model import Completed, State
@@ -11,19 +22,18 @@ _TIMEOUT = 60.0
 _SNAPSHOT = 300.0
 _STATES: dict[str, State] = {"running": "running", "idle": "running", "paused": "paused", "pmsuspended": "paused"}
 _GONE = ("failed to get domain", "domain is not running", "Domain not found", "not found")
-BOX_IMAGE = "_vagrant_box_image_"  # what the disks of all labs lie on
 
 
-def prefix_of(lab: str) -> str:
-    """What the names of all domains, volumes and networks of the lab begin with; no other lab's names do."""
-    return f"{lab}_"
+def name_of(lab: str, what: str) -> str:
+    """What libvirt calls a node of the lab, or its network ``control`` or ``cluster``, as the Vagrantfile says."""
+    return f"{lab}_{what}"
 
 
 class Domain:
     """One virtual machine."""
 
     def __init__(self, lab: str, node: str, link: str) -> None:
-        self.name = f"{prefix_of(lab)}{node}"
+        self.name = name_of(lab, node)
         self._node = node
         self._link = link
 
@@ -103,38 +113,65 @@ def networks() -> str:
     return "\n".join(_virsh("net-dumpxml", name).stdout for name in names)
 
 
-@undoes("libvirt")
-def sweep(lab: str) -> bool:
-    """Remove every domain, volume and network with the lab's prefix, and nothing else; whether there was any.
+def need_free_names(domains: Sequence[str], networks: Sequence[str]) -> None:
+    """Raise LabNameError when libvirt has one of them already: it is somebody else's, and a sweep would remove it."""
+    taken = {*_lines("list", "--all", "--name"), *_lines("net-list", "--all", "--name")} & {*domains, *networks}
+    if taken:
+        raise LabNameError(
+            f"libvirt has machines or networks of these names: {', '.join(sorted(taken))}",
+            where="libvirt",
+            fix="choose another --name, or use the SAGE_LAB_HOME of that lab",
+        )
 
-    Raises SweepError with everything that stayed.
-    """
-    prefix = prefix_of(lab)
-    steps: list[list[str]] = []
-    try:
-        running = _lines("list", "--name")
-        for name in _lines("list", "--all", "--name"):
-            if name.startswith(prefix):
-                steps += [["destroy", name]] if name in running else []
-                steps.append(["undefine", name, "--managed-save", "--snapshots-metadata", "--nvram"])
-        # A volume goes after the machine that uses it.
+
+def _owns(lab: Path, target: str) -> bool:
+    """What the lab recorded, which was nobody's then: the names of labs have no underscore."""
+    return target.partition("_")[0] == lab.name
+
+
+@undoes("libvirt-domain", owns=_owns)
+def remove_domain(name: str) -> bool:
+    """Remove the machine of exactly that name and its volumes; whether there was any. Raises SweepError."""
+
+    def steps() -> Iterator[list[str]]:
+        if name in _lines("list", "--all", "--name"):
+            if name in _lines("list", "--name"):
+                yield ["destroy", name]
+            yield ["undefine", name, "--managed-save", "--snapshots-metadata", "--nvram"]
+        # A volume goes after the machine that uses it; vagrant-libvirt calls them NAME.img, and NAME-vdb.qcow2.
         for pool in _lines("pool-list", "--name"):
-            listed = [line.split()[0] for line in _lines("vol-list", pool)[2:]]
-            own = [name for name in listed if name.startswith(prefix) and BOX_IMAGE not in name]
-            steps += [["vol-delete", name, "--pool", pool] for name in own]
-        active = _lines("net-list", "--name")
-        for name in _lines("net-list", "--all", "--name"):
-            if name.startswith(prefix):
-                steps += [["net-destroy", name]] if name in active else []
-                steps.append(["net-undefine", name])
+            for volume in (line.split()[0] for line in _lines("vol-list", pool)[2:]):
+                if volume == f"{name}.img" or re.fullmatch(rf"{re.escape(name)}-vd\w\.\w+", volume):
+                    yield ["vol-delete", volume, "--pool", pool]
+
+    return _remove(steps())
+
+
+@undoes("libvirt-network", owns=_owns)
+def remove_network(name: str) -> bool:
+    """Remove the network of exactly that name; whether there was one. Raises SweepError."""
+
+    def steps() -> Iterator[list[str]]:
+        if name in _lines("net-list", "--all", "--name"):
+            if name in _lines("net-list", "--name"):
+                yield ["net-destroy", name]
+            yield ["net-undefine", name]
+
+    return _remove(steps())
+
+
+def _remove(steps: Iterator[list[str]]) -> bool:
+    """Take all steps, and raise SweepError that names those which failed; whether there were any."""
+    try:
+        taken = [(step, _try(*step)) for step in steps]
     except MissingProgramError:
         return False  # without virsh nothing was ever made by it
     except HostCommandError as error:
         raise SweepError(error.what, where="libvirt", fix="start libvirtd, then sweep again") from error
-    stayed = [f"virsh {' '.join(step)}: {said.stderr.strip()}" for step in steps if (said := _try(*step)).returncode]
+    stayed = [f"virsh {' '.join(step)}: {said.stderr.strip()}" for step, said in taken if said.returncode]
     if stayed:
         raise SweepError("\n  ".join(stayed), where="libvirt", fix="see 'virsh list --all', then sweep again")
-    return bool(steps)
+    return bool(taken)
 
 
 def _lines(*words: str) -> list[str]:

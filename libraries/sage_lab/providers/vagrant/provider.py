@@ -75,7 +75,7 @@ class VagrantProvider(Provider):
         files.make_key(self.directory / "keys" / files.USER, self.lab)
         (self.directory / _CONSOLES).mkdir(exist_ok=True)
         (self.directory / "topology.yaml").write_text(yaml.safe_dump(self._topology.as_dict()), encoding="utf-8")
-        Ledger(self.directory).record("libvirt", self.lab)
+        self._claim()
         vagrant = self._vagrant(key_file=self.directory / "keys" / f"{files.USER}.pub")
         vagrant.on_line = lambda line: _tell(line, report)
         for start in range(0, len(self.machines), BATCH):
@@ -120,7 +120,7 @@ class VagrantProvider(Provider):
 
     def console(self, node: str) -> Path:
         """The file of a machine's serial console."""
-        return self.directory / _CONSOLES / f"{libvirt.prefix_of(self.lab)}{node}.console.log"
+        return self.directory / _CONSOLES / f"{libvirt.name_of(self.lab, node)}.console.log"
 
     def _go_on(self) -> None:
         for machine in self.machines:
@@ -134,6 +134,15 @@ class VagrantProvider(Provider):
     def _at_once(self, work: Callable[[VirtualMachine], None]) -> None:
         with ThreadPoolExecutor(max_workers=len(self.machines)) as pool:
             list(pool.map(work, self.machines))
+
+    def _claim(self) -> None:
+        """Write down what Vagrant will make; the networks first, since they are undone after the machines."""
+        domains = [libvirt.name_of(self.lab, node.name) for node in self.machines]
+        networks = [libvirt.name_of(self.lab, link) for link in ("control", "cluster")]
+        libvirt.need_free_names(domains, networks)
+        for kind, names in (("libvirt-network", networks), ("libvirt-domain", domains)):
+            for name in names:
+                Ledger(self.directory).record(kind, name)
 
     def _choose(self, report: Report) -> None:
         """What is known before any machine is made: how they are run, and on which networks."""
