@@ -132,6 +132,7 @@ Environments
 Faults That Outlast Ray's Patience
     [Documentation]    Ray calls a node DEAD after about a minute without a word; when it is back, it is started again.
     [Tags]    slow
+    [Timeout]    12 minutes
     [Template]    Fault Should Be Repaired
     # FAULT    TARGET    LASTING    NOTICED    REPAIRED
     isolated    worker-1    80 s    noticed=5 s    repaired=60 s

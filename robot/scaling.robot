@@ -80,7 +80,7 @@ A Worker Without Power Is Removed When Ray Has Given It Up
     [Tags]    destructive    slow
     Given Inject Fault    power cut    worker-2
     And Scale The Cluster    remove    worker-2
-    And The Operation Should Fail    worker-2    no answer
+    And The Operation Should Fail    worker-2    does not answer
     And The Configured Workers Should Be    @{WORKERS}
     When Node Should Be    worker-2    unreachable    within=2 minutes
     And Scale The Cluster    remove    worker-2
@@ -108,7 +108,7 @@ One That Cannot Join Stays Out
     [Tags]    destructive
     [Template]    Adding Should Be Refused
     # FAULT    WORDS OF THE ERROR
-    unplugged    no answer
+    unplugged    does not answer
     sshd down    refused
     host key changed    host key
     key refused    key

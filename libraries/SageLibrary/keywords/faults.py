@@ -8,6 +8,7 @@ from datetime import timedelta
 from robot.api import SkipExecution, logger
 from robot.api.deco import keyword
 
+from sage_cluster import NodeState
 from sage_lab import Capability
 from sage_lab.faults import Fault, FaultKind, heal_all, inject, kind_of
 from SageLibrary.arguments.node_name import NodeName
@@ -15,11 +16,13 @@ from SageLibrary.arguments.target import Target
 from SageLibrary.context import Stage
 from SageLibrary.keywords.breaking import breaks
 from SageLibrary.keywords.component import Component
+from SageLibrary.keywords.expectations import ExpectationKeywords
 from SageLibrary.keywords.nodes import no_process_should_be_left
 from SageLibrary.keywords.supervisor import HEALTHY, SupervisorKeywords
 from SageLibrary.waiting import stretched, wait_until
 
 AT_ONCE = timedelta(seconds=0)
+SHORT_WHILE = timedelta(seconds=10)
 END_SECONDS = 10.0
 KILL_ALL = """
 spared=" $$ "
@@ -58,6 +61,7 @@ class FaultKeywords(Component):
     def __init__(self, stage: Stage) -> None:
         super().__init__(stage)
         self._supervisor = SupervisorKeywords(stage)
+        self._expectations = ExpectationKeywords(stage)
 
     @keyword(tags=breaks())
     def fault_should_be_repaired(
@@ -132,6 +136,25 @@ class FaultKeywords(Component):
         | Fault Should Come And Go | kernel panic | one worker |
         """
         self._inject(kind, target, AT_ONCE).heal()
+
+    @keyword(tags=breaks())
+    def fault_should_show_as(
+        self, kind: FaultKind, target: Target, node: NodeName, state: NodeState, within: timedelta = SHORT_WHILE
+    ) -> None:
+        """While the fault lasts, the managers' status has the node in this state; the fault is healed then.
+
+        It begins with a start of the cluster, so that every node runs. The supervisor has to be off: it would repair.
+
+        | Fault Should Show As | gcs stopped | the head | worker-1 | unregistered |
+        """
+        started = self.stage.cluster.start_cluster()
+        if not started.success:
+            raise AssertionError(f"before '{kind.value}' the cluster did not start:\n{started.message}")
+        fault = self._inject(kind, target, AT_ONCE)
+        try:
+            self._expectations.node_should_be(node, state, within)
+        finally:
+            fault.heal()
 
     @keyword(tags=breaks(left_broken=True))
     def inject_fault(self, kind: FaultKind, target: Target) -> None:
