@@ -2,6 +2,7 @@
 Documentation     Layer B: SSH to the nodes. What works, and which error each problem gives, with its fix.
 
 Resource          ../resources/cluster.resource
+Resource          ../resources/ssh.resource
 
 Suite Setup       Bring The Lab Up
 Suite Teardown    Leave The Lab With A Timeline
@@ -39,6 +40,24 @@ Node Without A Cable Does Not Answer
     Then Connecting Should Fail    no answer    worker-2
     [Teardown]    Plug In    worker-2
 
+Another Client Reaches A Node Without A Cable By The Control Link
+    [Documentation]    The node itself is well: that it does not answer the managers is the cable's doing.
+    [Tags]    destructive
+    Given Unplug    worker-2
+    And Connecting Should Fail    no answer    worker-2
+    When Log In To Node    worker-2
+    ${name}=    Execute Command    hostname
+    Then Should Be Equal    ${name}    worker-2
+    [Teardown]    Plug In And Log Out    worker-2
+
+Another Client Knows The Nodes As Well
+    [Documentation]    SSHLibrary has the lab's known hosts: it refuses a node that shows another key.
+    [Tags]    destructive
+    Given Inject Fault    host key changed    worker-1
+    Then Run Keyword And Expect Error    *BadHostKeyException*    Log In To Node    worker-1
+    And Connecting Should Fail    changed host key    worker-1
+    [Teardown]    Heal Every Fault
+
 First Contact Is Kept Where It Is Allowed
     New Host Key Should Be Accepted And Kept    worker-1    ${OUTPUT DIR}/accepted_known_hosts
 
@@ -52,6 +71,15 @@ Commands Give Their Status And Output
     worker-2    cat < /dev/null    0
     worker-2    false || echo recovered    0    recovered
     head    kill -9 $$    -1
+
+Another Client Gets The Same Answers
+    [Template]    Both Clients Should Say The Same
+    # NODE    COMMAND
+    head    hostname
+    worker-1    id -un; echo to nobody >&2; exit 3
+    worker-1    cat /proc/sys/kernel/random/boot_id
+    worker-2    printf '%s' '两 words $HOME \ "'
+    worker-2    ss -Hltn | wc -l
 
 Remote Command Answers Yes Or No
     [Template]    Execute Remote Command Should Be
@@ -73,3 +101,11 @@ Many Commands Run At Once
 Connections Survive A Power Cycle
     [Tags]    destructive
     Connection Should Survive A Power Cycle    worker-2
+
+
+*** Keywords ***
+Plug In And Log Out
+    [Documentation]    For the teardown: the cable is in again, and no session is left.
+    [Arguments]    ${node}
+    Plug In    ${node}
+    Log Out Of Every Node

@@ -30,10 +30,12 @@ from SageLibrary.keywords.lab import LabKeywords
 from SageLibrary.keywords.nodes import NodeKeywords
 from SageLibrary.keywords.scaling import ScalingKeywords
 from SageLibrary.keywords.soak import SoakKeywords
+from SageLibrary.keywords.ssh_login import SshLoginKeywords
 from SageLibrary.keywords.stress import StressKeywords
 from SageLibrary.keywords.supervisor import SupervisorKeywords
 from SageLibrary.listeners.dry_run_places import PlacesListener
 from SageLibrary.listeners.evidence import EvidenceListener
+from SageLibrary.listeners.paramiko_unchanged import ParamikoListener
 from SageLibrary.live.listener import LiveListener
 from SageLibrary.recording.verdict import judged
 from SageLibrary.warnings_log import warnings_go_to_the_log
@@ -65,7 +67,12 @@ class SageLibrary(DynamicCore):  # type: ignore[misc]  # it has no type hints
     def __init__(self) -> None:
         warnings_go_to_the_log()
         self.stage = stage = Stage()
-        self.ROBOT_LIBRARY_LISTENER = [EvidenceListener(stage), LiveListener(stage), PlacesListener()]
+        self.ROBOT_LIBRARY_LISTENER = [
+            EvidenceListener(stage),
+            LiveListener(stage),
+            PlacesListener(),
+            ParamikoListener(),
+        ]
         super().__init__(
             [
                 LabKeywords(stage),
@@ -78,6 +85,7 @@ class SageLibrary(DynamicCore):  # type: ignore[misc]  # it has no type hints
                 SupervisorKeywords(stage),
                 BackgroundKeywords(stage),
                 ConnectionKeywords(stage),
+                SshLoginKeywords(stage),
                 DeploymentKeywords(stage),
                 ScalingKeywords(stage),
                 StressKeywords(stage),

@@ -21,7 +21,8 @@ LIBRARIES = (
     "SageLibrary.chinese.Chinese",
     *sorted((Path(__file__).parents[2] / "resources").rglob("*.resource")),
 )
-SHELL = {"runonnode", "在节点上执行"}
+SHELL = {"runonnode": 1, "在节点上执行": 1, "executecommand": 0, "startcommand": 0}
+"""The keywords that run a command on a node, and which of their arguments is the first one that may be it."""
 WORDS_FOR = {
     r"\bray\s+stop\b": "Stop Workers",
     r"\bray\s+start\b": "Start Workers",
@@ -125,9 +126,10 @@ class SuiteStyleChecker(VisitorChecker):
                 self.steps_out_of_order.report(word=word, where=where, node=call.get_token(Token.KEYWORD))
 
     def _check_command(self, call: KeywordCall) -> None:
-        if _parts(call.keyword)[2] not in SHELL:
+        first = SHELL.get(_parts(call.keyword)[2])
+        if first is None:
             return
-        for token in call.get_tokens(Token.ARGUMENT)[1:]:
+        for token in call.get_tokens(Token.ARGUMENT)[first:]:
             for pattern, word in WORDS_FOR.items():
                 if found := re.search(pattern, token.value):
                     self.command_instead_of_a_word.report(command=found[0], word=word, node=token)

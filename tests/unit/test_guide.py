@@ -69,6 +69,14 @@ def test_the_suite_and_its_own_word(guide: Guide, project: Path) -> None:
     assert not style(project, "robot/morning.robot")
 
 
+def test_the_suite_with_commands_of_ones_own(guide: Guide, project: Path) -> None:
+    suite = project / "robot/by-hand.robot"
+    suite.write_text(guide("suite robot/by-hand.robot"), encoding="utf-8")
+    done = dry_run("robot/by-hand.robot", cwd=project)
+    assert done.returncode == 0, done.stdout
+    assert not style(project, "robot/by-hand.robot")
+
+
 def test_the_chinese_suite(guide: Guide, project: Path) -> None:
     suite = project / "robot/zh-CN/morning.robot"
     suite.write_text(guide("suite robot/zh-CN/morning.robot"), encoding="utf-8")

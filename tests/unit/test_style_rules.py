@@ -19,6 +19,7 @@ WRONG = {
     "LAB02 'pkill' is run by hand": "    Run On Node    head    pkill -9 raylet\n    Stop Workers",
     "LAB02 'ray stop' is run by hand": "    When Run On Node    head    ray stop\n    Then Stop Workers",
     "LAB02 'iptables' is run by hand": "    在节点上执行    head    iptables -F\n    Stop Workers",
+    "LAB02 'reboot' is run by hand": "    Execute Command    reboot\n    Stop Workers",
     "LAB03 The table of 'A Test'": "    [Template]    Unplug\n    head\n    worker-1",
     "LAB04 'A Test' says 'Given Inject Fault'": "    Given Inject Fault    frozen    head\n    Then Stop Workers",
     "LAB04 'A Test' says '拔掉网线'": "    拔掉网线    worker-1\n    Stop Workers",

@@ -13,7 +13,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from SageLibrary.reference.keywords import keywords
+from SageLibrary.reference.keywords import keywords, keywords_of_ssh_library
 from SageLibrary.reference.search import search
 from SageLibrary.reference.values import values
 
@@ -81,7 +81,9 @@ words.hidden = True
 
 def _entries() -> list[Entry]:
     found = [
-        Entry("keyword", one.name, one.arguments, re.sub("`+", "'", one.meaning), one.chinese) for one in keywords()
+        Entry(kind, one.name, one.arguments, re.sub("`+", "'", one.meaning), one.chinese)
+        for kind, of_kind in (("keyword", keywords()), ("SSHLibrary", keywords_of_ssh_library()))
+        for one in of_kind
     ]
     return found + [Entry(one.kind, one.word, (), one.meaning, one.chinese) for one in values()]
 

@@ -46,6 +46,11 @@ def keywords() -> list[Keyword]:
     return found
 
 
+def keywords_of_ssh_library() -> list[Keyword]:
+    """Those of SSHLibrary, which ``resources/ssh.resource`` brings."""
+    return [_keyword(one, "SSHLibrary", {}) for one in LibraryDocumentation("SSHLibrary").keywords]
+
+
 def resources() -> list[Path]:
     """The resource files in English."""
     return sorted(RESOURCES.glob("*.resource"))

@@ -80,6 +80,7 @@ def test_libdocs_own_page_has_all_keywords_and_no_path(tmp_path: Path) -> None:
     [
         ("node should be", "Node Should Be"),
         ("inject", "Inject Fault"),
+        ("execute command", "Execute Command"),
         ("partiton halves", "halves"),
         ("raylet kiled", "raylet killed"),
         ("断电", "power cut"),
