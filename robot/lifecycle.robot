@@ -84,6 +84,16 @@ Restart Changes The Session And Keeps The Members
     And The Active Workers Should Be    @{WORKERS}
     And Session Should Have Changed From    ${before}
 
+The Head Starts And Stops Alone
+    Given The Cluster Is Stopped
+    When Start The Head
+    Then The Operation Should Succeed
+    And Node Should Be    head    running
+    And The Active Workers Should Be
+    When Stop The Head
+    Then The Operation Should Succeed
+    And Every Node Should Be Clean
+
 Cluster Starts After An Unclean Death
     [Tags]    destructive
     Given The Cluster Is Running

@@ -16,7 +16,8 @@ Test Tags         recovery    orchestration    destructive
 *** Test Cases ***
 A Failed Worker Is Back Without Help
     When Simulate Failure    worker-1
-    Then Worker Should Be Back Without Help    worker-1    within=30 s
+    Then Node Should Be Supervised As    worker-1    recovering    within=5 s
+    And Worker Should Be Back Without Help    worker-1    within=30 s
 
 A Job Gives The Right Answer Though A Worker Dies
     [Documentation]    Tasks with retries are spread over all workers; one of them loses its raylet half-way.
