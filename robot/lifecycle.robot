@@ -37,13 +37,13 @@ Status Tells The Truth
 Each Trouble Has A State Of Its Own
     [Documentation]    What is wrong with one node, and what the status says of that node or of another one.
     [Tags]    destructive
-    [Timeout]    5 minutes
+    [Timeout]    8 minutes
     [Template]    Fault Should Show As
     # FAULT    TARGET    NODE    STATE
     raylet stopped    worker-1    worker-1    hung
-    raylet killed    worker-1    worker-1    stopped
+    raylet killed    worker-1    worker-1    incomplete
     unplugged    worker-2    worker-2    cut off
-    sshd down    worker-2    worker-2    cut off
+    frozen    worker-2    worker-2    cut off
     gcs stopped    the head    head    hung
     gcs stopped    the head    worker-1    unregistered
     gcs killed    the head    head    incomplete

@@ -39,13 +39,13 @@ Language: zh-CN
 每种故障在状态中各有其名
     [说明]    一个节点出了什么问题，状态查询又怎样显示它或另一个节点。
     [标签]    destructive
-    [超时]    5 minutes
+    [超时]    8 minutes
     [模板]    故障应显示为
     # 故障    目标    节点    状态
     raylet被暂停    worker-1    worker-1    卡死
-    raylet被杀死    worker-1    worker-1    停止
+    raylet被杀死    worker-1    worker-1    残缺
     网线被拔    worker-2    worker-2    失联
-    sshd停止    worker-2    worker-2    失联
+    冻结    worker-2    worker-2    失联
     GCS被暂停    头节点    head    卡死
     GCS被暂停    头节点    worker-1    未注册
     GCS被杀死    头节点    head    残缺

@@ -26,7 +26,7 @@ STATES = {
     NodeState.UNREACHABLE: "It does not answer, and Ray does not count on it.",
     NodeState.CUT_OFF: "It does not answer, though Ray calls it ALIVE.",
     NodeState.UNREGISTERED: "Its raylet runs, but Ray does not call it ALIVE.",
-    NodeState.HUNG: "Its raylet exists but does not answer.",
+    NodeState.HUNG: "Its raylet, or the head's GCS, exists but does not answer.",
     NodeState.INCOMPLETE: "Processes of the cluster are left, but no raylet, or no GCS on the head.",
 }
 SUPERVISED = {

@@ -38,7 +38,7 @@ def probe(spec: ProbeSpec) -> Probe:
         "processes": [{"role": p.role, "pid": p.pid, "start": p.start, "state": p.state} for p in processes],
         "raylet": _raylet(raylet) if raylet else None,
         "gcs_running": gcs is not None,
-        "health": raylet_health(temp_dir, raylet),
+        "health": "hung" if gcs and gcs.state == "T" else raylet_health(temp_dir, raylet),
         "ports": sorted(listening_ports({p.pid for p in processes})),
         "sessions": [directory.name for directory in session_directories(temp_dir)],
         "load": os.getloadavg()[0],

@@ -96,7 +96,8 @@ def ask_dashboard(spec: NodeSpec, address: str) -> Dashboard:
 
 def drain(spec: DrainSpec) -> Drained:
     """Tell Ray to give the node ``node_id`` no more work, as `ray drain-node` does. Raises RayDoesNotAnswerError."""
-    _ray_python(spec, DRAIN, f"{spec['address']}:{spec['head_port']}", spec["node_id"], str(spec["timeout"]))
+    gcs = f"{spec['address']}:{spec['head_port']}"
+    _ray_python(spec, spec["answer_timeout"], DRAIN, gcs, spec["node_id"], str(spec["timeout"]))
     return {"accepted": True}
 
 
@@ -111,13 +112,15 @@ def await_raylet_end(spec: AwaitEndSpec) -> Ended:
 
 def _ask(spec: NodeSpec, address: str) -> list[RayRow]:
     problem = "the dashboard is off"
+    deadline = time.monotonic() + 2.5 * _patience(spec)  # what is left of the time for an answer carries it back
     if spec["dashboard"]:
         try:
             return _ask_state_api(spec, address)
         except NOT_RAY as error:
             problem = f"state API: {type(error).__name__}: {error}"
     try:
-        answer = _ray_python(spec, ASK_GCS, f"{address}:{spec['head_port']}", str(_patience(spec)))
+        seconds = deadline - time.monotonic()
+        answer = _ray_python(spec, seconds, ASK_GCS, f"{address}:{spec['head_port']}", str(_patience(spec)))
         return list(json.loads(answer.splitlines()[-1]))
     except (RayDoesNotAnswerError, ValueError, IndexError) as error:
         raise RayDoesNotAnswerError(f"{problem}; GCS: {error}") from error
@@ -143,14 +146,14 @@ def _ask_state_api(spec: NodeSpec, address: str) -> list[RayRow]:
     ]
 
 
-def _ray_python(spec: NodeSpec, program: str, *arguments: str) -> str:
+def _ray_python(spec: NodeSpec, seconds: float, program: str, *arguments: str) -> str:
     environment = find_environment(spec["ray_command"], spec["python_path"], spec["conda_env"])
     try:
         done = subprocess.run(
             [environment.python, "-c", program, *arguments],
             capture_output=True,
             text=True,
-            timeout=3 * _patience(spec),
+            timeout=seconds,
             check=False,
         )
     except subprocess.TimeoutExpired as error:
