@@ -190,6 +190,8 @@ def static_sage_config(inventory: Inventory) -> str:
                 "ssh_port": head.port,
                 "ray_command": head.ray,
                 "python_path": head.python,
+                # The lab asks the dashboard from this machine when Ray itself noticed a fault.
+                "dashboard_host": "0.0.0.0",  # noqa: S104
                 **node,
             },
             "worker": node,

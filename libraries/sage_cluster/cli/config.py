@@ -8,6 +8,7 @@ import click
 
 from sage_cluster.cli.call import Call
 from sage_cluster.cli.console import print_json
+from sage_cluster.config.check import doubts
 from sage_cluster.config.document import parse_value
 from sage_cluster.config.reference import reference
 from sage_cluster.config_manager import ConfigManager
@@ -28,10 +29,12 @@ def config_init(call: Call) -> None:
 @config.command("check")
 @click.pass_obj
 def config_check(call: Call) -> None:
-    """Say everything that is wrong with the file."""
+    """Say everything that is wrong with the file, and what in it may not be meant."""
     manager = ConfigManager(call.config)
-    workers = manager.load().workers
-    click.echo(f"{manager.path}: good, {len(workers)} workers")
+    loaded = manager.load()
+    for doubt in doubts(loaded):
+        click.echo(f"{manager.path}: warning: {doubt}", err=True)
+    click.echo(f"{manager.path}: good, {len(loaded.workers)} workers")
 
 
 @config.command("reference")

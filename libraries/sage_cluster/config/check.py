@@ -13,7 +13,7 @@ from typing import Any, get_args
 from pydantic import BaseModel, ValidationError
 
 from sage_cluster.config.document import Document, KeyPath
-from sage_cluster.config.schema import Config
+from sage_cluster.config.schema import Config, is_loopback
 from sage_cluster.errors import ConfigError
 
 VALUE_CHARACTERS = 80
@@ -42,6 +42,21 @@ def check(path: Path, document: Document) -> Config:
         ) from error
     _warn_about_unknown_keys(path, document)
     return config
+
+
+def doubts(config: Config) -> Iterator[str]:
+    """What is allowed and may still not be meant, a line each: key, value, and what to do about it."""
+    head = config.head
+    if head.dashboard and not is_loopback(head.dashboard_host):
+        yield (
+            f"head.dashboard_host is {head.dashboard_host}: Ray's dashboard has no login, so whoever reaches "
+            f"port {head.dashboard_port} there can run code as the cluster's user; set it to 127.0.0.1, "
+            f"and forward the port with 'ssh -L {head.dashboard_port}:127.0.0.1:{head.dashboard_port} {head.host}'"
+        )
+    ports = {"head_port": head.head_port, **({"dashboard_port": head.dashboard_port} if head.dashboard else {})}
+    for key, port in ports.items():
+        if port == head.ssh_port:
+            yield f"head.{key} is {port}, as head.ssh_port is: unless SSH is forwarded there, give one another port"
 
 
 def dotted(key: Sequence[object]) -> str:

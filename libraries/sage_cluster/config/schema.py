@@ -8,9 +8,19 @@ from __future__ import annotations
 import getpass
 import os.path
 import posixpath
+from collections.abc import Sequence
+from ipaddress import ip_address
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    field_validator,
+)
 
 from sage_cluster.config.workers import Host, Port, Worker, WorkerList, parse_worker, parse_workers
 
@@ -25,6 +35,35 @@ _SYSTEM_DIRECTORIES = """
 """
 SYSTEM_DIRECTORIES = frozenset(_SYSTEM_DIRECTORIES.split())
 
+SOCKET_BYTES = 107
+"""Of a Unix socket's path on Linux, unix(7). Ray (2.60) makes its sockets below its session's directory."""
+SESSION = "/session_2026-01-31_12-34-56_123456_4194304/sockets/"
+STORE, DASHBOARD_MODULE = "plasma_store", "dash_MetricsHead"
+"""The longest names of sockets: on every node, and of a dashboard."""
+
+OWN_ARGUMENTS = {
+    "--head": "where the head is says head.host",
+    "--address": "where the head is says head.host",
+    "--port": "set head.head_port instead",
+    "--node-ip-address": "set head.host or worker.bind_host instead",
+    "--node-name": "a node's name is the configuration's",
+    "--temp-dir": "set temp_dir beside it instead",
+    "--include-dashboard": "set head.dashboard instead",
+    "--dashboard-host": "set head.dashboard_host instead",
+    "--dashboard-port": "set head.dashboard_port instead",
+    "--block": "a start ends when Ray runs",
+}
+"""The arguments of `ray start` that the managers give it themselves."""
+OWN_WHERE_SET = {"--num-cpus": "num_cpus", "--object-store-memory": "object_store_memory"}
+
+RAYS_PORTS = {"--ray-client-server-port": 10001, "--dashboard-agent-listen-port": 52365}
+"""Arguments of `ray start` that name a port of the head, with Ray's defaults."""
+MORE_PORTS = (
+    *("--dashboard-agent-grpc-port", "--metrics-export-port", "--runtime-env-agent-port"),
+    *("--node-manager-port", "--object-manager-port"),
+)
+WORKER_PORTS = {"--min-worker-port": 10002, "--max-worker-port": 19999}
+
 
 def _check_line(value: str) -> str:
     if not value or not value.isprintable():
@@ -38,7 +77,41 @@ def _check_temp_dir(value: str) -> str:
     plain = "/" + posixpath.normpath(value).lstrip("/")
     if not value.startswith("/") or not value.isprintable() or ".." in parts or plain in SYSTEM_DIRECTORIES:
         raise ValueError(EXPECTED_DIRECTORY)
-    return value
+    return _check_room_for_sockets(value, STORE)
+
+
+def _check_room_for_sockets(temp_dir: str, longest: str) -> str:
+    length, most = len(temp_dir.encode()), SOCKET_BYTES - len(f"{SESSION}{longest}")
+    if length > most:
+        raise ValueError(f"a path of at most {most} bytes (it has {length}), as Ray's sockets lie below it")
+    return temp_dir
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only the machine itself reaches what listens there."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def argument(arguments: Sequence[str], option: str) -> str | None:
+    """The value of an option in the arguments of `ray start`; empty where it has none, None without the option."""
+    for index, word in enumerate(arguments):
+        name, equals, value = word.partition("=")
+        # Ray takes "--temp_dir" for "--temp-dir".
+        if name.startswith("--") and name.replace("_", "-") == option:
+            return value if equals else "".join(arguments[index + 1 : index + 2])
+    return None
+
+
+def _check_arguments(arguments: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+    set_here = {option: key for option, key in OWN_WHERE_SET.items() if info.data.get(key) is not None}
+    own = OWN_ARGUMENTS | {option: f"{key} beside it says it" for option, key in set_here.items()}
+    for option, reason in own.items():
+        if argument(arguments, option) is not None:
+            raise ValueError(f"no {option}, which the managers decide: {reason}")
+    return arguments
 
 
 Line = Annotated[str, AfterValidator(_check_line), Field(description=EXPECTED_TEXT)]
@@ -59,6 +132,7 @@ Seconds = Annotated[float, Field(strict=True, gt=0, allow_inf_nan=False, descrip
 Unjudged = Annotated[Any, Field(description="anything: it is SAGE's own, kept and not judged")]
 Arguments = Annotated[
     tuple[Annotated[str, Field(description="text")], ...],
+    AfterValidator(_check_arguments),
     Field(description="a list of texts, each one argument of ray start"),
 ]
 
@@ -81,6 +155,10 @@ class _Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="allow")
 
 
+# What fits alone may not fit what another key says, whether it is written or a default.
+_ALSO_DEFAULT = Field(validate_default=True)
+
+
 class HeadConfig(_Section):
     """The head: where it is, and how Ray is started there. Paths and commands are those of the node."""
 
@@ -92,10 +170,10 @@ class HeadConfig(_Section):
     """The port of Ray's GCS: workers join there."""
     dashboard: Switch = True
     """Whether Ray's dashboard runs."""
-    dashboard_port: Port = 8265
+    dashboard_port: Annotated[Port, _ALSO_DEFAULT] = 8265
     """The dashboard's port on the head."""
-    dashboard_host: Host = "0.0.0.0"  # noqa: S104 - Ray's workers and the user's browser are other machines
-    """The address on the head where the dashboard listens."""
+    dashboard_host: Host = "127.0.0.1"
+    """Where the dashboard listens on the head. It has no login: who reaches it can run code as the cluster's user."""
     temp_dir: TempDir = "/tmp/ray_head"  # noqa: S108 - a directory on the node, made there with its owner checked
     """Ray's files on the head."""
     log_dir: Line = "~/.sage/logs"
@@ -112,8 +190,43 @@ class HeadConfig(_Section):
     """How many CPUs Ray may use; otherwise all."""
     object_store_memory: OptionalBytes = None
     """Bytes of Ray's object store; otherwise Ray decides."""
-    ray_args: Arguments = ()
+    ray_args: Annotated[Arguments, _ALSO_DEFAULT] = ()
     """Further arguments of `ray start`."""
+
+    @field_validator("dashboard_port")
+    @classmethod
+    def _other_port(cls, port: int, info: ValidationInfo) -> int:
+        if info.data.get("dashboard") and port == info.data.get("head_port"):
+            raise ValueError("a port of its own: head.head_port is the same")
+        return port
+
+    @field_validator("temp_dir")
+    @classmethod
+    def _room_for_dashboard(cls, temp_dir: str, info: ValidationInfo) -> str:
+        return _check_room_for_sockets(temp_dir, DASHBOARD_MODULE) if info.data.get("dashboard") else temp_dir
+
+    @field_validator("ray_args")
+    @classmethod
+    def _other_ports(cls, arguments: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+        """Ray refuses a port that two of its servers would take."""
+        keys = ["head_port", "dashboard_port"] if info.data.get("dashboard") else ["head_port"]
+        taken = {info.data[key]: f"head.{key}" for key in keys if key in info.data}
+        given = {option: argument(arguments, option) or "" for option in (*RAYS_PORTS, *MORE_PORTS)}
+        for option, text in given.items():
+            port = int(text) if text.isdecimal() else RAYS_PORTS.get(option, 0)
+            if port in taken:
+                raise ValueError(f"another port for {option}: {taken[port]} is {port} too")
+            taken |= {port: option} if port else {}
+        least, most = (
+            int(text) if (text := argument(arguments, option) or "").isdecimal() else default
+            for option, default in WORKER_PORTS.items()
+        )
+        for port, key in taken.items():
+            if least <= port <= most:
+                raise ValueError(
+                    f"worker ports (--min-worker-port {least}, --max-worker-port {most}) without {port}: {key} has it"
+                )
+        return arguments
 
 
 class WorkerConfig(_Section):

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 POLL_SECONDS = 0.1
 NOT_RAY = (OSError, ValueError, KeyError, TypeError)
 """What asking over HTTP raises when something answers that is not Ray's dashboard, or nothing does."""
+ANY_ADDRESS = ("0.0.0.0", "::")  # noqa: S104 - nothing is bound here
 STATE_API = "/api/v0/nodes?detail=1&limit=10000"
 ASK_GCS = """
 import json, sys
@@ -84,14 +85,19 @@ def dashboard(spec: HeadSpec) -> Dashboard:
 
 
 def ask_dashboard(spec: NodeSpec, address: str) -> Dashboard:
-    """As `dashboard`, at this ``address``."""
-    port, patience = spec["dashboard_port"], _patience(spec)
-    url = f"http://{address}:{port}"
+    """As `dashboard`, on the head whose own ``address`` is given."""
+    host, port, patience = _dashboard_host(spec, address), spec["dashboard_port"], _patience(spec)
+    url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
     try:
-        version = json.loads(http_get(address, port, "/api/version", patience))
+        version = json.loads(http_get(host, port, "/api/version", patience))
         return {"url": url, "ray_version": version["ray_version"], "session": version["session_name"]}
     except NOT_RAY as error:
         return {"url": url, "problem": f"{type(error).__name__}: {error}"}
+
+
+def _dashboard_host(spec: NodeSpec, address: str) -> str:
+    """Where the dashboard listens, as it was told: on all addresses, the node's own among them, or on one only."""
+    return address if spec["dashboard_host"] in ANY_ADDRESS else spec["dashboard_host"]
 
 
 def drain(spec: DrainSpec) -> Drained:
@@ -132,7 +138,7 @@ def _patience(spec: NodeSpec) -> float:
 
 
 def _ask_state_api(spec: NodeSpec, address: str) -> list[RayRow]:
-    answer = http_get(address, spec["dashboard_port"], STATE_API, _patience(spec))
+    answer = http_get(_dashboard_host(spec, address), spec["dashboard_port"], STATE_API, _patience(spec))
     rows = json.loads(answer)["data"]["result"]["result"]
     return [
         {

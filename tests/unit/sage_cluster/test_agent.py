@@ -50,9 +50,9 @@ COMMANDS = [
 
 def node_at(temp_dir: Path | str) -> RayNode:
     """A worker of that name, whose Python is this one."""
-    config = Config.model_validate({"head": {"host": "head", "head_port": 1}, "worker": {"temp_dir": str(temp_dir)}})
+    config = Config.model_validate({"head": {"host": "head", "head_port": 1}})
     node = worker_node(config, parse_workers("worker-1:22")[0])
-    return replace(node, spec={**node.spec, "python": sys.executable})
+    return replace(node, spec={**node.spec, "python": sys.executable, "temp_dir": str(temp_dir)})
 
 
 NODE = node_at("/none")

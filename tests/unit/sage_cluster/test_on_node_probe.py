@@ -25,6 +25,7 @@ def spec(temp_dir: Path, **more: object) -> dict[str, Any]:
         "temp_dir": str(temp_dir),
         "head_port": 6379,
         "dashboard": True,
+        "dashboard_host": "0.0.0.0",
         "dashboard_port": free_port(),
         "ray_command": "",
         "python_path": "",

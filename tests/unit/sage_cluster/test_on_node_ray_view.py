@@ -26,6 +26,7 @@ def spec(port: int, python: str = "", **more: object) -> dict[str, Any]:
     return {
         "address": "127.0.0.1",
         "dashboard": True,
+        "dashboard_host": "0.0.0.0",
         "dashboard_port": port,
         "head_port": 6379,
         "ray_command": "",
@@ -53,6 +54,16 @@ def test_the_state_api_is_asked_once_and_its_needed_keys_given() -> None:
     with serving(lambda _: state_api(row("a"), row("b", "DEAD"))) as server:
         assert ray_view(spec(server.port)) == {"nodes": [row("a"), row("b", "DEAD")]}
     assert server.paths == ["/api/v0/nodes?detail=1&limit=10000"]
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+def test_a_dashboard_of_the_loopback_alone_is_asked_there(host: str) -> None:
+    """Not at the node's own address, where nothing listens."""
+    reply = {"/api/version": (200, b'{"ray_version": "2", "session_name": "s"}')}
+    with serving(lambda path: reply.get(path, state_api(row("a")))) as server:
+        asked = spec(server.port, dashboard_host=host, address="127.0.0.9")
+        assert ray_view(asked) == {"nodes": [row("a")]}
+        assert dashboard(asked) == {"url": f"http://{host}:{server.port}", "ray_version": "2", "session": "s"}
 
 
 def test_a_proxy_of_the_environment_is_not_used() -> None:

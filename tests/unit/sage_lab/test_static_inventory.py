@@ -130,6 +130,7 @@ def test_the_configurations_name_each_machine_as_the_inventory_does(tmp_path: Pa
         "ssh_port": 22,
         "ray_command": "/r",
         "python_path": "/p",
+        "dashboard_host": "0.0.0.0",
         "temp_dir": "/tmp/ray",
         "log_dir": "~/.sage/logs",
         "num_cpus": 3,
