@@ -16,7 +16,7 @@ from sage_cluster.config.document import Document, parse
 from sage_cluster.config.edit import edit, plain, same
 from sage_cluster.config.file import identity, locked, read_text, replace_text
 from sage_cluster.config.schema import Config
-from sage_cluster.config.workers import SSH_PORT, Worker, add_to, make_worker, remove_from
+from sage_cluster.config.workers import SSH_PORT, Worker, add_to, make_worker, node_names, remove_from, with_names
 from sage_cluster.errors import ConfigError
 
 LOCK_TIMEOUT_SECONDS = 10.0
@@ -115,13 +115,18 @@ class ConfigManager:
 
         self._update(change)
 
-    def add_worker_ssh_host(self, host: str, port: int = SSH_PORT) -> bool:
-        """Add a worker to the list that the file uses, in its form. False when it is there already."""
-        return self._change_workers(make_worker(host, port), add=True)
+    def add_worker_ssh_host(self, host: str, port: int = SSH_PORT, *, name: str | None = None) -> bool:
+        """Add a worker to the list that the file uses, in its form. False when it is there already.
+
+        ``name`` is what it is called already; it is written where it is not the usual one.
+        """
+        return self._change_workers(make_worker(host, port), add=True, name=name)
 
     def remove_worker_ssh_host(self, host: str, port: int = SSH_PORT) -> bool:
-        """Remove a worker from the list that the file uses. False when it is not there."""
-        return self._change_workers(make_worker(host, port), add=False)
+        """Remove a worker from the list that the file uses. False when it is not there. The others keep their names."""
+        worker = make_worker(host, port)
+        self._keep_names_without(worker)
+        return self._change_workers(worker, add=False)
 
     def save_config(self, config: Mapping[str, Any]) -> None:
         """Make the file say what ``config`` says; comments stay where keys stay. A missing file is made.
@@ -152,22 +157,38 @@ class ConfigManager:
                 self._cached = (now, document, check(self._path, document))
             return self._cached[1:]
 
-    def _change_workers(self, worker: Worker, *, add: bool) -> bool:
+    def _change_workers(self, worker: Worker, *, add: bool, name: str | None = None) -> bool:
         changed = False
 
         def change(document: Document) -> Data:
             nonlocal changed
-            known = {(one.host, one.port) for one in check(self._path, document).workers}
+            config = check(self._path, document)
             data = self._own(document)
-            changed = ((worker.host, worker.port) in known) is not add
+            changed = (worker.place in config.worker_names()) is not add
             if changed:
-                in_ssh = (data.get("ssh") or {}).get("workers") is not None
-                holder, key = (data["ssh"], "workers") if in_ssh else (data, "workers_ssh_hosts")
+                holder, key = _worker_list(data)
                 holder[key] = (add_to if add else remove_from)(holder.get(key), worker)
+                if name and name != config.worker_names([worker])[worker.place]:
+                    holder[key] = with_names(holder[key], {worker.place: name})
             return data
 
         self._update(change)
         return changed
+
+    def _keep_names_without(self, worker: Worker) -> None:
+        """Write down the names of those that would be named otherwise if this worker were not there."""
+
+        def change(document: Document) -> Data:
+            config = check(self._path, document)
+            data = self._own(document)
+            names = config.worker_names()
+            left = node_names(config.head.host, (one for one in config.workers if one.place != worker.place))
+            if kept := {place: names[place] for place, name in left.items() if name != names[place]}:
+                holder, key = _worker_list(data)
+                holder[key] = with_names(holder[key], kept)
+            return data
+
+        self._update(change)
 
     def _update(self, change: Callable[[Document], Data], *, make_missing: bool = False) -> None:
         if not make_missing:
@@ -201,6 +222,13 @@ class ConfigManager:
         # A copy in which aliases share nothing: changing one place changes no other.
         data: Data = plain(document.data, self._path)
         return data
+
+
+def _worker_list(data: Data) -> tuple[Data, str]:
+    """The mapping that holds the list of workers which counts, and its key there."""
+    if (data.get("ssh") or {}).get("workers") is not None:
+        return data["ssh"], "workers"
+    return data, "workers_ssh_hosts"
 
 
 def _split(key: str) -> list[str]:

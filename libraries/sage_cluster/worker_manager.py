@@ -106,7 +106,7 @@ class WorkerManager:
             for node, result in zip(nodes, results, strict=True):
                 if result.success:
                     self._membership.want([node.name])
-                    self._config.add_worker_ssh_host(node.target.host, node.target.port)
+                    self._config.add_worker_ssh_host(node.target.host, node.target.port, name=node.name)
             return results
 
         return self._operate(_doing("add", nodes), nodes, wait, add)

@@ -74,4 +74,4 @@ def head_spec(temp_dir: Path, ray: str, **more: object) -> dict[str, Any]:
 
 def worker_spec(temp_dir: Path, ray: str, head_port: int, **more: object) -> dict[str, Any]:
     """What the node of a worker is told; ``more`` wins."""
-    return head_spec(temp_dir, ray, role="worker", name="worker-1", head_port=head_port, **more)
+    return head_spec(temp_dir, ray, **{"role": "worker", "name": "worker-1", "head_port": head_port, **more})

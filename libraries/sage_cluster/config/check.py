@@ -58,6 +58,14 @@ def doubts(config: Config) -> Iterator[str]:
         if port == head.ssh_port:
             yield f"head.{key} is {port}, as head.ssh_port is: unless SSH is forwarded there, give one another port"
 
+    hosts = [worker.host for worker in config.workers]
+    for worker in config.workers:
+        if hosts.count(worker.host) > 1 or config.shares_directory(worker):
+            yield (
+                f"worker {worker} has a host that another node has, and the temp_dir {config.worker.temp_dir} as that "
+                "one: right only where its SSH port leads to a machine of its own, such as a container"
+            )
+
 
 def dotted(key: Sequence[object]) -> str:
     """A key path as people write it: ``workers_ssh_hosts[1].port``."""
@@ -76,6 +84,8 @@ def _problem(path: Path, document: Document, key: tuple[Any, ...], item: Mapping
     field = _field_description(key)
     expected = str(reason) if reason else (field or item["msg"])
     place = f"{path}:{document.line_of(key)}"
+    if not key:
+        return f"{place}: expected {expected}"
     if item["type"] == "missing":
         return f"{place}: {dotted(key)} is missing in {shown(item['input'])}, expected {expected}"
     return f"{place}: {dotted(key)} is {shown(item['input'])}, expected {expected}"

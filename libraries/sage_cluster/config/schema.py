@@ -8,9 +8,9 @@ from __future__ import annotations
 import getpass
 import os.path
 import posixpath
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from ipaddress import ip_address
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     AfterValidator,
@@ -20,9 +20,10 @@ from pydantic import (
     Field,
     ValidationInfo,
     field_validator,
+    model_validator,
 )
 
-from sage_cluster.config.workers import Host, Port, Worker, WorkerList, parse_worker, parse_workers
+from sage_cluster.config.workers import Host, Port, Worker, WorkerList, node_names, parse_worker, parse_workers
 
 __all__ = ["Config", "HeadConfig", "SshConfig", "Worker", "WorkerConfig", "parse_worker", "parse_workers"]
 
@@ -390,7 +391,7 @@ class Config(_Section):
     monitor: Annotated[MonitorConfig, BeforeValidator(_anything)] = MonitorConfig()
     jobmanager: Annotated[JobManagerConfig, BeforeValidator(_anything)] = JobManagerConfig()
     workers_ssh_hosts: WorkerList = None
-    """The workers, each where its SSH server listens. The name of a worker is its host."""
+    """The workers, each where its SSH server listens. A worker is named by its host, unless it has a `name`."""
 
     @property
     def workers(self) -> tuple[Worker, ...]:
@@ -398,3 +399,29 @@ class Config(_Section):
         if self.ssh.workers is not None:
             return self.ssh.workers
         return self.workers_ssh_hosts or ()
+
+    def worker_names(self, more: Iterable[Worker] = ()) -> dict[tuple[str, int], str]:
+        """The name of each worker by its host and SSH port; and of ``more`` workers that are added to them."""
+        workers = {worker.place: worker for worker in (*more, *self.workers)}
+        known = [worker.place for worker in self.workers]
+        order = [*known, *(place for place in workers if place not in known)]
+        return node_names(self.head.host, (workers[place] for place in order))
+
+    @model_validator(mode="after")
+    def _nodes_are_apart(self) -> Self:
+        names = [self.head.host, *self.worker_names().values()]
+        twice = next((name for name in names if names.count(name) > 1), None)
+        if twice:
+            raise ValueError(f"each node by a name of its own, but two are named {twice}: give a worker another name")
+        for worker in self.workers:
+            if self.shares_directory(worker) and worker.port == self.head.ssh_port:
+                raise ValueError(
+                    f"a temp_dir for each node, but worker {worker} is on the head's machine, and head.temp_dir and "
+                    f"worker.temp_dir are both {self.worker.temp_dir}: set one of them to another directory"
+                )
+        return self
+
+    def shares_directory(self, worker: Worker) -> bool:
+        """Whether a worker's Ray and the head's have one directory, unless another port leads to another machine."""
+        one_host = worker.host == self.head.host or (is_loopback(worker.host) and is_loopback(self.head.host))
+        return one_host and posixpath.normpath(self.head.temp_dir) == posixpath.normpath(self.worker.temp_dir)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from collections.abc import Iterable, Mapping
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
@@ -14,6 +15,7 @@ SSH_PORT = 22
 FIX = "name it as host:port, such as worker-1:22"
 EXPECTED_HOST = "a host name (letters, digits, '.', '-', '_') or an IP address"
 EXPECTED_PORT = "a port from 1 to 65535"
+EXPECTED_NODE_NAME = "a node's name (letters, digits, '.', '-', '_', ':')"
 EXPECTED_WORKERS = 'a list of {host, port}, or text such as "host1:22,[::1]:2222"'
 
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,252}")
@@ -37,13 +39,22 @@ Host = Annotated[str, AfterValidator(check_host), Field(description=EXPECTED_HOS
 Port = Annotated[int, Field(strict=True, ge=1, le=65535, description=EXPECTED_PORT)]
 
 
+NodeName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_\[][A-Za-z0-9._:%\]-]{0,270}$", description=EXPECTED_NODE_NAME)]
+
+
 class Worker(BaseModel):
-    """Where a worker's SSH server listens."""
+    """Where a worker's SSH server listens; and its name, where that is not to be the usual one (see `node_names`)."""
 
     model_config = ConfigDict(frozen=True, extra="allow")
 
     host: Host
     port: Port = SSH_PORT
+    name: Annotated[NodeName | None, Field(description=EXPECTED_NODE_NAME)] = None
+
+    @property
+    def place(self) -> tuple[str, int]:
+        """What tells it from all other workers: host and SSH port."""
+        return self.host, self.port
 
     def __str__(self) -> str:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
@@ -110,10 +121,34 @@ def split_workers(value: object) -> object:
 def _check_unique(workers: tuple[Worker, ...]) -> tuple[Worker, ...]:
     seen: set[tuple[str, int]] = set()
     for worker in workers:
-        if (worker.host, worker.port) in seen:
+        if worker.place in seen:
             raise ValueError(f"each worker once, but {worker} is there twice")
-        seen.add((worker.host, worker.port))
+        seen.add(worker.place)
     return workers
+
+
+def node_names(head: str, workers: Iterable[Worker]) -> dict[tuple[str, int], str]:
+    """The name of each worker by its place: the one that it was given, else its host.
+
+    Where another node is named so already, the head or a worker before it, a worker is named by host and port.
+    """
+    workers = list(workers)
+    taken = {head, *(worker.name for worker in workers if worker.name)}
+    names = {}
+    for worker in workers:
+        names[worker.place] = worker.name or (str(worker) if worker.host in taken else worker.host)
+        taken.add(names[worker.place])
+    return names
+
+
+def with_names(value: object, names: Mapping[tuple[str, int], str]) -> list[dict[str, Any]]:
+    """The worker list ``value`` as mappings, in which the workers at these places have these names."""
+    entries: Any = split_workers(value)
+    named = []
+    for entry in entries:
+        name = names.get((entry["host"], entry.get("port", SSH_PORT)))
+        named.append({**entry, "name": name} if name else entry)
+    return named
 
 
 def add_to(value: object, worker: Worker) -> object:

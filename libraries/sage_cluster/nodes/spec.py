@@ -33,11 +33,9 @@ def head_node(config: Config) -> RayNode:
 def worker_node(config: Config, worker: Worker, *, beside: Sequence[Worker] = ()) -> RayNode:
     """A worker, configured or not, with the settings for workers. ``beside``: those that are added together with it.
 
-    It is named by its host. Where a host has several workers, the one that was configured first is, and the others are
-    named by host and port: so nobody's name changes when another one is added.
+    Its name is the configuration's, see `Config.worker_names`: nobody's changes when another one is added.
     """
-    first = next((other for other in (*config.workers, *beside) if other.host == worker.host), worker)
-    name = worker.host if first.port == worker.port else f"{worker.host}:{worker.port}"
+    name = config.worker_names((*beside, worker))[worker.place]
     return RayNode(
         name,
         "worker",

@@ -61,6 +61,7 @@ def start_ray(spec: StartSpec) -> Started:
     is_head = spec["role"] == "head"
     environment = find_environment(spec["ray_command"], spec["python_path"], spec["conda_env"])
     running = session_processes(temp_dir)
+    _refuse_namesake(spec, running)
     raylet = _healthy_raylet(spec, running)
     if raylet:
         return {"already_running": True, "cleared": [], "command": [], "raylet_pid": raylet.pid, **_identity(raylet)}
@@ -129,6 +130,16 @@ def _healthy_raylet(spec: StartSpec, running: list[Process]) -> Process | None:
         return None
     raylet = next(p for p in running if p.role == "raylet")
     return raylet if not spec["session"] or raylet.session == spec["session"] else None
+
+
+def _refuse_namesake(spec: StartSpec, running: list[Process]) -> None:
+    """Two nodes that lead to one machine would take each other's Ray for their own, and end it."""
+    names = {word.removeprefix("--node-name=") for p in running for word in p.words if word.startswith("--node-name=")}
+    if names and spec["name"] not in names:
+        raise StartError(
+            f"the Ray of another node, '{names.pop()}', runs on this machine in temp_dir {spec['temp_dir']}; "
+            "give each node a machine or a temp_dir of its own, or stop that one first if it was renamed"
+        )
 
 
 def _identity(raylet: Process) -> RayletIdentity:

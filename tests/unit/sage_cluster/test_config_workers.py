@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sage_cluster.config.check import doubts
 from sage_cluster.config.schema import Config, Worker, parse_worker, parse_workers
 from sage_cluster.config_manager import ConfigManager
 from sage_cluster.errors import ConfigError
@@ -160,6 +161,103 @@ def test_a_bad_worker_never_reaches_the_file(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="port is 70000, expected a port from 1 to 65535"):
         ConfigManager(file).add_worker_ssh_host("h", 70000)
     assert file.read_text() == FORMS["text"]
+
+
+@pytest.mark.parametrize(
+    ("head", "workers", "names"),
+    [
+        ("h", "a:22,b:22,b:2222", ["a", "b", "b:2222"]),
+        ("h", "b:2222,b:22", ["b", "b:22"]),
+        ("box", "box:22,box:2222", ["box:22", "box:2222"]),
+        ("h", "[::1]:22,[::1]:23", ["::1", "[::1]:23"]),
+        ("h", [{"host": "a", "name": "b"}, {"host": "b"}], ["b", "b:22"]),
+        ("h", [{"host": "a"}, {"host": "b", "name": "a"}], ["a:22", "a"]),
+    ],
+)
+def test_no_two_nodes_have_one_name(head: str, workers: object, names: list[str]) -> None:
+    config = Config.model_validate({"head": {"host": head}, "workers_ssh_hosts": workers})
+    assert list(config.worker_names().values()) == names
+
+
+@pytest.mark.parametrize(
+    "workers",
+    [
+        "[{host: a, name: h}]",
+        "[{host: a, name: x}, {host: b, name: x}]",
+        "[{host: a, name: 'b:22'}, {host: b, name: h}]",
+    ],
+)
+def test_a_name_that_is_given_twice_is_refused(tmp_path: Path, workers: str) -> None:
+    file = tmp_path / "config.yaml"
+    file.write_text(f"head: {{host: h}}\nworkers_ssh_hosts: {workers}\n")
+    with pytest.raises(ConfigError, match=r"each node by a name of its own, but two are named (h|x):"):
+        ConfigManager(file).load()
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (
+            'workers_ssh_hosts: "box:22,box:2222,c:22" # mine\n',
+            "workers_ssh_hosts: [{host: box, port: 2222, name: 'box:2222'}, {host: c, port: 22}] # mine\n",
+        ),
+        (
+            "workers_ssh_hosts:\n- host: box # old\n- host: box # new\n  port: 2222\n- host: c\n  # last\n",
+            "workers_ssh_hosts:\n- host: box # new\n  port: 2222\n  name: box:2222\n- host: c\n  # last\n",
+        ),
+        (
+            "ssh: {workers: [{host: box}, {host: box, port: 2222}]}\n",
+            "ssh: {workers: [{host: box, port: 2222, name: 'box:2222'}]}\n",
+        ),
+    ],
+)
+def test_a_worker_keeps_its_name_when_its_namesake_leaves(tmp_path: Path, before: str, after: str) -> None:
+    file = tmp_path / "config.yaml"
+    file.write_text(before)
+    manager = ConfigManager(file)
+    names = manager.load().worker_names()
+    assert manager.remove_worker_ssh_host("box", 22)
+    assert manager.load().worker_names().items() <= names.items()
+    assert file.read_text() == after
+    assert manager.add_worker_ssh_host("box", 22)
+    assert manager.load().worker_names() == {**names, ("box", 22): "box"}
+
+
+def test_a_name_that_is_known_before_the_worker_is_configured_is_kept(tmp_path: Path) -> None:
+    """Of "scale add box:22 box:2222" the first may fail."""
+    file = tmp_path / "config.yaml"
+    file.write_text("workers_ssh_hosts: ''\n")
+    manager = ConfigManager(file)
+    assert manager.add_worker_ssh_host("box", 2222, name="box:2222")
+    assert manager.add_worker_ssh_host("c", 22, name="c")
+    assert manager.load().worker_names() == {("box", 2222): "box:2222", ("c", 22): "c"}
+
+
+def test_head_and_worker_with_one_directory_on_one_machine_are_refused(tmp_path: Path) -> None:
+    file = tmp_path / "config.yaml"
+    text = "head: {host: HEAD, temp_dir: /tmp/r}\nworker: {temp_dir: /tmp/r/}\nworkers_ssh_hosts: [{host: localhost}]\n"
+    for host in ("localhost", "127.0.0.1"):
+        file.write_text(text.replace("HEAD", host))
+        with pytest.raises(ConfigError, match=r"a temp_dir for each node, but worker localhost:22 is on the head's"):
+            ConfigManager(file).load()
+    for good in (text.replace("HEAD", "other"), text.replace("HEAD, temp_dir: /tmp/r", "localhost, temp_dir: /tmp/h")):
+        file.write_text(good)
+        ConfigManager(file).load()
+
+
+@pytest.mark.parametrize(
+    ("text", "doubted"),
+    [
+        ("workers_ssh_hosts: box:22,box:2222,c\n", ["box:22", "box:2222"]),
+        ("head: {host: a, temp_dir: /tmp/r}\nworker: {temp_dir: /tmp/r}\nworkers_ssh_hosts: a:23,b\n", ["a:23"]),
+        ("head: {host: a}\nworkers_ssh_hosts: a,b\n", []),
+    ],
+)
+def test_workers_that_may_be_on_one_machine_are_doubted(tmp_path: Path, text: str, doubted: list[str]) -> None:
+    file = tmp_path / "config.yaml"
+    file.write_text(text)
+    said = list(doubts(ConfigManager(file).load()))
+    assert [line.split()[1] for line in said if "machine of its own" in line] == doubted
 
 
 def test_several_workers_are_read_in_order() -> None:

@@ -111,6 +111,19 @@ def test_a_worker_of_the_heads_session_stays(fakes: Fakes, tmp_path: Path, temp_
     assert (answer["already_running"], answer["raylet_pid"]) == (True, raylet)
 
 
+@pytest.mark.parametrize("fence", [False, True])
+def test_the_ray_of_another_node_is_neither_taken_nor_ended(
+    fakes: Fakes, tmp_path: Path, temp_dir: Path, head: socket.socket, fence: bool
+) -> None:
+    """As with "box:22" and "box:2222" that lead to one machine."""
+    raylet = fakes.raylet(temp_dir, "--node-name=box")
+    spec = worker_spec(temp_dir, fake_ray(tmp_path, "raylet"), head.getsockname()[1], name="box:2222", fence=fence)
+    with pytest.raises(StartError, match=r"another node, 'box', runs on this machine in temp_dir .*of its own"):
+        start(spec)
+    assert pids(temp_dir) == [raylet]
+    assert start({**spec, "name": "box", "fence": False})["already_running"]
+
+
 def test_a_worker_of_another_session_is_cleared_and_started_anew(
     fakes: Fakes, tmp_path: Path, temp_dir: Path, head: socket.socket
 ) -> None:
