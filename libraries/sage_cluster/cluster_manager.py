@@ -19,6 +19,7 @@ from sage_cluster.nodes.agent import RayNodes
 from sage_cluster.nodes.status import ask_all, strangers
 from sage_cluster.operations.progress import Report, log_progress
 from sage_cluster.options import check_options
+from sage_cluster.state.holder import is_here
 from sage_cluster.supervision.incidents import JOURNAL_EVENTS, last_troubles
 from sage_cluster.supervision.process import SupervisorProcess
 from sage_cluster.worker_manager import WorkerManager
@@ -63,7 +64,7 @@ class ClusterManager:
         check_options(force=force, wait=wait)
         holder = self.operations.current()
         if holder is not None and holder["operation"].startswith("repair "):
-            self.supervision.end()
+            self._end_supervisor()
         return self._operate("stop cluster", wait, lambda: self._stop(force))
 
     def restart_cluster(self, *, wait: float = 0.0, rolling: bool = False) -> OperationResult:
@@ -77,8 +78,9 @@ class ClusterManager:
             return self.supervised(self.workers.restart_workers(wait=wait, rolling=True))
 
         def restart() -> list[OperationResult]:
-            workers, head = self._stop(force=False)
-            return self._start() if head.success else [workers, head]
+            stopped = self._stop(force=False)
+            head = stopped[-1]
+            return self._start() if head.success else stopped
 
         return self._operate("restart cluster", wait, restart)
 
@@ -156,9 +158,13 @@ class ClusterManager:
 
     def _warnings(self) -> tuple[str, ...]:
         """What is wrong with the managing itself. While an operation runs, that is its own affair."""
-        if self.operations.current():
+        holder = self.operations.current()
+        if holder and is_here(holder):
             return ()
         warnings = []
+        if holder:
+            by = f"'{holder['operation']}' by process {holder['pid']} on {holder['host']} since {holder['since']}"
+            warnings.append(f"{by} counts as running, as far as can be seen from here")
         torn = self.operations.torn()
         if torn:
             by = f"'{torn['operation']}' of process {torn['pid']}, begun {torn['since']}"
@@ -203,6 +209,15 @@ class ClusterManager:
             return OperationResult("supervise", error=str(error))
         return OperationResult("supervise")
 
+    def _end_supervisor(self) -> OperationResult:
+        try:
+            self.supervision.end()
+        except SageError as error:
+            return OperationResult("end the supervisor", error=str(error))
+        return OperationResult("end the supervisor")
+
     def _stop(self, force: bool) -> list[OperationResult]:
-        self.supervision.end()
-        return [self.workers.stop_workers(force), self.head.stop(force=force)]
+        """Stop everything; a supervisor that cannot be ended is told, and has nobody left to start again."""
+        supervisor = self._end_supervisor()
+        self._context.membership.unwant_all()
+        return [supervisor, self.workers.stop_workers(force), self.head.stop(force=force)]

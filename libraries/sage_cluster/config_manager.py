@@ -14,10 +14,11 @@ import sage_cluster.config
 from sage_cluster.config.check import check, shown
 from sage_cluster.config.document import Document, parse
 from sage_cluster.config.edit import edit, plain, same
-from sage_cluster.config.file import identity, locked, read_text, replace_text
+from sage_cluster.config.file import identity, read_text
 from sage_cluster.config.schema import Config
 from sage_cluster.config.workers import SSH_PORT, Worker, add_to, make_worker, node_names, remove_from, with_names
 from sage_cluster.errors import ConfigError
+from sage_cluster.state.writing import locked, replace_text
 
 LOCK_TIMEOUT_SECONDS = 10.0
 DEFAULT_PATH = "~/.sage/config.yaml"

@@ -21,8 +21,8 @@ def last_troubles(events: Iterable[Mapping[str, Any]]) -> dict[str, Trouble]:
             troubles = {name: replace(t, over=t.over or event["time"]) for name, t in troubles.items()}
         name = event.get("node", "")
         known = troubles.get(name)
-        if event["event"] == "observed" and event["state"] in TROUBLE and (known is None or known.over):
-            troubles[name] = Trouble(event["reason"], event["time"])
+        if event["event"] == "observed" and event.get("state") in TROUBLE and (known is None or known.over):
+            troubles[name] = Trouble(event.get("reason", ""), event["time"])
             noticed_at[name] = event["monotonic"]
         elif known and not known.over:
             troubles[name] = _went_on(known, event, round(event["monotonic"] - noticed_at[name], 3))
@@ -36,9 +36,9 @@ def _went_on(trouble: Trouble, event: Mapping[str, Any], seconds: float) -> Trou
         case "observed", "running":
             changes = {"over": now, "seconds": trouble.seconds if trouble.repaired else seconds}
         case "observed", "lost" if not trouble.decided:
-            changes = {"reason": event["reason"]}
+            changes = {"reason": event.get("reason", "")}
         case "decided", _ if not trouble.decided:
-            changes = {"decided": now, "action": event["action"]}
+            changes = {"decided": now, "action": event.get("action", "")}
         case "repaired", _:
             changes = {"repaired": now, "seconds": seconds}
         case "let go", _:

@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
-import fcntl
-import json
+import logging
 import os
 import signal
 import subprocess
 import sys
-import time
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, BinaryIO, cast
 
 from sage_cluster.config_manager import ConfigManager
 from sage_cluster.context import ClusterContext
 from sage_cluster.errors import SageError
+from sage_cluster.state.holder import Holder, is_alive, is_here, send_signal
+from sage_cluster.state.json_file import JsonFile
+from sage_cluster.state.lock import FILE_MODE, Lock, NotFreeError
+from sage_cluster.state.paths import StatePaths
 from sage_cluster.supervision.supervisor import Supervisor
+from sage_cluster.waiting import wait_until
 
 START_SECONDS = 15.0
 STOP_SECONDS = 15.0
 ASKED_SECONDS = 1.0
-POLL_SECONDS = 0.05
+
+States = dict[str, dict[str, Any]]
+log = logging.getLogger(__name__)
 
 
 class SupervisorProcess:
@@ -28,9 +34,10 @@ class SupervisorProcess:
 
     def __init__(self, config_path: Path) -> None:
         self._config_path = config_path.absolute()
-        self._lock_path = config_path.with_name(f".{config_path.name}.supervisor")
-        self._state_path = config_path.with_name(f"{config_path.stem}.supervisor.json")
-        self.log_path = config_path.with_name(f"{config_path.stem}.supervisor.log")
+        paths = StatePaths.beside(config_path)
+        self._lock = Lock(paths.supervisor_lock)
+        self._states: JsonFile[States] = JsonFile(paths.supervisor_states, _parse, {}, "its next change is awaited")
+        self.log_path = paths.supervisor_log
 
     def run(self) -> None:
         """Supervise in this process until a SIGTERM, SIGINT, or the end of the configuration.
@@ -39,122 +46,137 @@ class SupervisorProcess:
         """
         config_manager = ConfigManager(self._config_path)
         config_manager.load()  # who takes the lock counts as supervising
-        with self._lock_path.open("a+", encoding="utf-8") as lock:
-            self._take(lock)
-            lock.truncate(0)
-            lock.write(str(os.getpid()))
-            lock.flush()
-            supervisor = Supervisor(ClusterContext.of(config_manager), self._publish)
+        with ExitStack() as held:
+            try:
+                held.enter_context(self._lock.held("supervise"))
+            except NotFreeError as error:
+                raise SageError(
+                    f"process {self.pid()} supervises this cluster already",
+                    where=str(self._config_path),
+                    fix="leave it to that one, or stop the cluster first",
+                ) from error
+            except OSError as error:
+                raise SageError(
+                    f"the supervisor's lock cannot be opened: {error.strerror}",
+                    where=str(self._lock.path),
+                    fix="let this user write beside the configuration file",
+                ) from error
+            supervisor = Supervisor(ClusterContext.of(config_manager), self._states.publish)
             for number in (signal.SIGTERM, signal.SIGINT):
                 signal.signal(number, lambda *_: supervisor.stop())
             try:
                 supervisor.run()
             finally:
-                self._state_path.unlink(missing_ok=True)
-                lock.truncate(0)
+                self._states.path.unlink(missing_ok=True)
 
     def is_running(self) -> bool:
         """Whether a process supervises this cluster now."""
-        try:
-            with self._lock_path.open("r", encoding="utf-8") as lock:
-                fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except FileNotFoundError:
-            return False
-        except BlockingIOError:
-            return True
-        return False
+        return self._lock.is_held()
 
     def died(self) -> int:
         """The pid of a supervisor that was killed: it did not end as it should, and no other has begun. 0: none."""
-        try:
-            pid = int(self._lock_path.read_text(encoding="utf-8") or 0)
-        except (FileNotFoundError, ValueError):
-            return 0
-        return 0 if self.is_running() else pid
+        holder = self._lock.named()
+        return holder["pid"] if holder and not self.is_running() else 0
 
     def begin(self) -> subprocess.Popen[bytes] | None:
-        """Start a process that supervises, detached from this one; None when one runs already."""
+        """Start a process that supervises, detached from this one; None when one runs already.
+
+        Nothing of the current directory is run, which may be anybody's: the process works in the configuration's.
+        """
         if self.is_running():
             return None
-        with self.log_path.open("ab") as log:
+        with self._log() as output:
             return subprocess.Popen(
-                [sys.executable, "-m", "sage_cluster.cli", "--config", str(self._config_path), "supervise"],
+                [sys.executable, "-P", "-m", "sage_cluster.cli", "--config", str(self._config_path), "supervise"],
+                cwd=self._config_path.parent,
                 stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
+                stdout=output,
+                stderr=output,
                 start_new_session=True,
             )
 
     def await_running(self, process: subprocess.Popen[bytes] | None) -> None:
         """Wait until the begun process supervises. Raises SageError with the end of its log when it does not."""
-        deadline = time.monotonic() + START_SECONDS
-        while not self.is_running():
-            ended = process.poll() if process else None
-            if ended is not None or time.monotonic() >= deadline:
-                tail = self.log_path.read_text(encoding="utf-8", errors="replace")[-1000:]
-                raise SageError(
-                    f"the supervisor did not start (status {ended}): {tail.strip()}",
-                    where=str(self.log_path),
-                    fix="run it by hand to see why: sage-cluster supervise",
-                )
-            time.sleep(POLL_SECONDS)
+
+        def ended() -> bool:
+            return process is not None and process.poll() is not None
+
+        wait_until(lambda: self.is_running() or ended(), START_SECONDS)
+        if not self.is_running():
+            log_text = self.log_path.read_text(encoding="utf-8", errors="replace") if self.log_path.exists() else ""
+            raise SageError(
+                f"the supervisor did not start (status {process.poll() if process else None}): "
+                f"{log_text[-1000:].strip()}",
+                where=str(self.log_path),
+                fix="run it by hand to see why: sage-cluster supervise",
+            )
 
     def pid(self) -> int:
         """The supervisor's process; one that has only just begun is waited for. Raises SageError when there is none."""
-        deadline = time.monotonic() + ASKED_SECONDS
-        # A supervisor that was killed left its number: the next one writes its own over it.
-        while not (said := self._lock_path.read_text(encoding="utf-8")) or not Path(f"/proc/{said}").exists():
-            if time.monotonic() >= deadline:
-                raise SageError(
-                    "a process holds the supervisor's lock and does not say who it is", where=str(self._lock_path)
-                )
-            time.sleep(POLL_SECONDS)
-        return int(said)
+        return self._holder()["pid"]
 
     def end(self) -> bool:
-        """End the supervisor, by force if it must be. False when none ran."""
+        """End the supervisor, by force if it must be. False when none ran.
+
+        Only the very process that took the lock is signalled. Raises SageError for one that is not known to be it.
+        """
         if not self.is_running():
             return False
-        pid = self.pid()
-        for number, seconds in ((signal.SIGTERM, STOP_SECONDS), (signal.SIGKILL, STOP_SECONDS)):
-            os.kill(pid, number)
-            deadline = time.monotonic() + seconds
-            while self.is_running() and time.monotonic() < deadline:
-                time.sleep(POLL_SECONDS)
-            if not self.is_running():
+        holder = self._holder()
+        for number in (signal.SIGTERM, signal.SIGKILL):
+            self._signal(holder, number)
+            if wait_until(lambda: not self.is_running(), STOP_SECONDS):
                 return True
-        raise SageError(f"the supervisor, process {pid}, survived SIGKILL", where=str(self._lock_path))
+        raise SageError(f"the supervisor, process {holder['pid']}, survived SIGKILL", where=str(self._lock.path))
 
-    def states(self) -> dict[str, dict[str, Any]]:
+    def states(self) -> States:
         """Every supervised node's ``state`` and ``reason``; empty when nobody supervises."""
-        if not self.is_running():
-            return {}
+        return self._states.read() if self.is_running() else {}
+
+    def _log(self) -> BinaryIO:
+        """What the process's output goes to; without room for a log it is lost, but the cluster is supervised."""
+        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
         try:
-            states: dict[str, dict[str, Any]] = json.loads(self._state_path.read_text(encoding="utf-8"))
-        except FileNotFoundError:
-            return {}
-        return states
+            return os.fdopen(os.open(self.log_path, flags, FILE_MODE), "ab")
+        except OSError as error:
+            log.warning("%s: the supervisor's output is lost: %s", self.log_path, error.strerror)
+            return Path(os.devnull).open("ab")
 
-    def _take(self, lock: TextIO) -> None:
-        """Take the lock. Who only asks whether it is taken holds it for a moment too, and is waited for."""
-        deadline = time.monotonic() + ASKED_SECONDS
-        while True:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError as error:
-                if time.monotonic() >= deadline:
-                    raise SageError(
-                        f"process {self.pid()} supervises this cluster already",
-                        where=str(self._config_path),
-                        fix="leave it to that one, or stop the cluster first",
-                    ) from error
-                time.sleep(POLL_SECONDS)
-            else:
-                return
+    def _holder(self) -> Holder:
+        # A supervisor that was killed left its name: the next one writes its own over it.
+        def alive() -> Holder | None:
+            holder = self._lock.named()
+            return holder if holder and (is_alive(holder) or not is_here(holder)) else None
 
-    def _publish(self, states: dict[str, dict[str, Any]]) -> None:
-        if not self._state_path.parent.is_dir():
-            return
-        fresh = self._state_path.with_suffix(".new")
-        fresh.write_text(json.dumps(states), encoding="utf-8")
-        fresh.replace(self._state_path)
+        holder = wait_until(alive, ASKED_SECONDS)
+        if holder is None:
+            raise SageError(
+                "a process holds the supervisor's lock and does not say who it is", where=str(self._lock.path)
+            )
+        return holder
+
+    def _signal(self, holder: Holder, number: signal.Signals) -> None:
+        if not is_here(holder):
+            raise SageError(
+                f"the supervisor is process {holder['pid']} on {holder['host']}, since {holder['since']}",
+                where=str(self._lock.path),
+                fix=f"stop the cluster on {holder['host']}",
+            )
+        try:
+            send_signal(holder, number, {self._lock.owner(), os.geteuid()})
+        except PermissionError as error:
+            raise SageError(
+                f"process {holder['pid']}, which the supervisor's lock names, is another user's and is not signalled",
+                where=str(self._lock.path),
+                fix="stop the cluster as the user who started it",
+            ) from error
+
+
+def _parse(states: Any) -> States:  # noqa: ANN401 - whatever a file says
+    try:
+        told = all(isinstance(said["state"], str) and isinstance(said["reason"], str) for said in states.values())
+    except (AttributeError, KeyError, TypeError):
+        told = False
+    if not told:
+        raise ValueError("it does not say how the nodes are")
+    return cast(States, states)

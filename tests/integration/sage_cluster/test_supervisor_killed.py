@@ -100,7 +100,7 @@ def test_a_start_after_a_killed_stop_is_not_cleared_away(manager: ClusterManager
 def test_a_killed_supervisor_is_missed_and_the_next_start_begins_another(manager: ClusterManager) -> None:
     assert manager.start_cluster().success
     assert manager.status_cluster().warnings == ()
-    pid = int(manager.config.path.with_name(".config.yaml.supervisor").read_text())
+    pid = manager.supervision.pid()
     os.kill(pid, signal.SIGKILL)
     wait_for(manager.supervision.is_running, False, 5)
     (warning,) = manager.status_cluster().warnings

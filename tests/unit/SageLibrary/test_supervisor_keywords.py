@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 import time
@@ -49,11 +50,12 @@ def test_a_process_that_is_no_supervisor_is_not_killed(words: SupervisorKeywords
     words.the_supervisor()
     stranger = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
     lock = stage.lab.config_path.with_name(f".{stage.lab.config_path.name}.supervisor")
-    lock.write_text(str(stranger.pid))
+    supervisor = lock.read_text()
+    lock.write_text(json.dumps({**json.loads(supervisor), "pid": stranger.pid, "start": start_of(stranger.pid)}))
     with pytest.raises(AssertionError, match="should be this cluster's supervisor"):
         words.kill_the_supervisor()
     assert stranger.poll() is None
     stranger.communicate()
-    lock.write_text(str(process.pid))
+    lock.write_text(supervisor)
     supervision.end()
     process.wait(5)

@@ -1,6 +1,7 @@
 """Many writers lose nothing; a writer that dies or fails leaves a whole file."""
 
 import fcntl
+import json
 import multiprocessing
 import os
 import signal
@@ -14,6 +15,7 @@ import pytest
 
 from sage_cluster.config_manager import ConfigManager
 from sage_cluster.errors import ConfigBusyError, ConfigError
+from sage_cluster.state.holder import myself
 
 TEXT = "# top\nhead: {host: h}\nworkers_ssh_hosts: [{host: first, port: 22}]  # mine\n"
 
@@ -123,7 +125,7 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(file: Path) -> None
 def test_busy_names_the_process(file: Path) -> None:
     with file.with_name(".config.yaml.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        lock.write(f"{os.getpid()}\n")
+        lock.write(json.dumps(myself("write config.yaml")))
         lock.flush()
         with pytest.raises(ConfigBusyError, match=f"process {os.getpid()} has been writing it for more than 0.1 s"):
             ConfigManager(file, lock_timeout=0.1).add_worker_ssh_host("x")

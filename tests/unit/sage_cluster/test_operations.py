@@ -20,8 +20,9 @@ import pytest
 from sage_cluster.errors import ClusterBusyError, NodeError
 from sage_cluster.model import NodeResult, OperationResult
 from sage_cluster.operations import journal
-from sage_cluster.operations import operations as operations_module
 from sage_cluster.operations.operations import Operations
+from sage_cluster.state import lock as lock_module
+from sage_cluster.state.holder import myself
 
 HOLD = (
     "import sys; from pathlib import Path; from sage_cluster.operations.operations import Operations\n"
@@ -104,8 +105,7 @@ def test_one_that_is_just_beginning_is_named(config: Path) -> None:
     lock = config.with_name(f".{config.name}.operation")
     with lock.open("w+") as beginning:
         fcntl.flock(beginning, fcntl.LOCK_EX)
-        start = operations_module._start_time(os.getpid())
-        holder = {"operation": "start cluster", "pid": os.getpid(), "start": start, "host": "here", "since": "now"}
+        holder = myself("start cluster")
 
         def say() -> None:
             beginning.write(json.dumps(holder))
@@ -131,7 +131,7 @@ def test_one_that_is_just_ending_is_no_hindrance(config: Path) -> None:
 def test_one_that_never_says_who_it_is_is_no_reason_to_wait_for_ever(
     config: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(operations_module, "NAME_SECONDS", 0.2)
+    monkeypatch.setattr(lock_module, "NAME_SECONDS", 0.2)
     with config.with_name(f".{config.name}.operation").open("w+") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         with pytest.raises(ClusterBusyError, match="busy with another operation, which does not say whose it is"):
@@ -274,7 +274,7 @@ def test_a_torn_operation_is_told_until_the_next_one_begins_and_then_by_the_jour
 def test_a_process_that_got_the_pid_of_a_torn_operation_is_not_taken_for_it(config: Path) -> None:
     operations = Operations(config)
     lock = config.with_name(".config.yaml.operation")
-    holder = {"operation": "start cluster", "pid": os.getpid(), "start": 1, "host": "here", "since": "then"}
+    holder = {**myself("start cluster"), "start": 1}
     lock.write_text(json.dumps(holder))
     assert operations.current() is None
     assert operations.torn() == holder
