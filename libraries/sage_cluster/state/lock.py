@@ -40,6 +40,7 @@ class Lock:
     def __init__(self, path: Path, *, believes_other_hosts: bool = False) -> None:
         self.path = path
         self._believes_other_hosts = believes_other_hosts
+        self._told = False
 
     @contextmanager
     def held(self, operation: str, wait: float = 0.0) -> Iterator[Holder | None]:
@@ -142,7 +143,9 @@ class Lock:
         except (FileNotFoundError, NotADirectoryError):
             return None
         except OSError as error:
-            log.warning("%s: it cannot be read: %s", self.path, error.strerror)
+            if not self._told:
+                self._told = True
+                log.warning("%s: it cannot be read: %s", self.path, error.strerror)
             return None
 
 

@@ -9,28 +9,32 @@ from typing import Any
 
 from sage_cluster.config.schema import RecoveryConfig
 from sage_cluster.supervision.health import NodeRecord
+from sage_cluster.waiting import Deadline
 
 
 class NodeSignals:
     """A queue of what was heard. `put` from any thread."""
 
     def __init__(self) -> None:
-        self._queue: queue.SimpleQueue[tuple[str, dict[str, Any]]] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[tuple[NodeRecord, dict[str, Any]]] = queue.SimpleQueue()
 
-    def put(self, name: str, heard: dict[str, Any]) -> None:
-        """A node's name and what was heard, see `sage_cluster.supervision.watcher.Signal`."""
-        self._queue.put((name, heard))
+    def put(self, record: NodeRecord, heard: dict[str, Any]) -> None:
+        """What a watcher heard, see `sage_cluster.supervision.watcher.Signal`, for the record that it watches for."""
+        self._queue.put((record, heard))
 
     def take_in(self, records: Mapping[str, NodeRecord], seconds: float) -> set[str]:
-        """Put what comes within ``seconds`` into the records, or until a process has ended; answers where one has."""
+        """Put what comes within ``seconds`` into the records, or until a process has ended; answers where one has.
+
+        What was heard for a record that is not among them any more is about a node that is watched otherwise now.
+        """
         ended: set[str] = set()
-        until = time.monotonic() + seconds
+        deadline = Deadline(seconds)
         try:
-            while (left := until - time.monotonic()) > 0:
-                name, heard = self._queue.get(timeout=0 if ended else left)
-                if name in records:
-                    records[name].take_in(heard, time.monotonic())
-                    ended |= {name} if "ended" in heard else set()
+            while left := deadline.left():
+                record, heard = self._queue.get(timeout=0 if ended else left)
+                if records.get(record.name) is record:
+                    record.take_in(heard, time.monotonic())
+                    ended |= {record.name} if "ended" in heard else set()
         except queue.Empty:
             pass
         return ended

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
+from functools import partial
 from itertools import islice
 from typing import Any
 
+from sage_cluster.config.file import identity
 from sage_cluster.config.schema import RecoveryConfig
 from sage_cluster.context import ClusterContext
 from sage_cluster.errors import ConfigError
@@ -21,15 +25,21 @@ from sage_cluster.supervision.health import REJOIN_SECONDS, Health, NodeRecord, 
 from sage_cluster.supervision.repair import Outcome, Repairer
 from sage_cluster.supervision.signals import NodeSignals, RaysView
 from sage_cluster.supervision.watcher import NodeWatcher
+from sage_cluster.waiting import Deadline
 
 TICK_SECONDS = 0.1
 CONFIG_SECONDS = 1.0
+GONE_SECONDS = 3.0
+PAUSE_SECONDS = 1.0
+RESUME_SECONDS = 5.0
+"""How long after a pause of its own a node's silence says nothing: connections may have to be made anew."""
 REPAIRS_AT_ONCE = 8
 REST_FACTOR = 10
 """Judging all nodes is followed by a rest so many times as long as the processor time it took."""
 SWITCH_SECONDS = 0.05
 """With Python's own 5 ms, a thousand threads that wait for the interpreter ask for it 200,000 times a second."""
 
+log = logging.getLogger(__name__)
 Publish = Callable[[dict[str, dict[str, Any]]], None]
 """Called with every node's ``state`` and ``reason``, by name, whenever one changes."""
 
@@ -50,8 +60,13 @@ class Supervisor:
         self._executor = ThreadPoolExecutor(max_workers=REPAIRS_AT_ONCE, thread_name_prefix="repair")
         self._repairs: list[tuple[dict[str, Repair], Future[Outcome]]] = []
         self._starts: dict[str, Start] = {}
-        self._unpublished = False
+        self._settings = RecoveryConfig()
+        self._look_again, self._rest = Deadline(0), Deadline(0)
+        self._was_busy = self._unpublished = False
         self._refused = ""
+        self._gone: Deadline | None = None
+        self._awake = 0.0
+        self._defects: dict[str, str] = {}
         self._ended = threading.Event()
 
     def stop(self) -> None:
@@ -61,44 +76,90 @@ class Supervisor:
     def run(self) -> None:
         """Supervise until `stop`, or until the configuration is gone. The process is taken to do nothing else."""
         self._journal.record("supervisor started")
-        settings = self._context.config.load().recovery
-        looked, rests_until, was_busy = 0.0, 0.0, False
+        self._settings = self._context.config.load().recovery
+        self._awake = time.clock_gettime(time.CLOCK_BOOTTIME)
         sys.setswitchinterval(SWITCH_SECONDS)
-        while not self._ended.is_set() and self._context.config.path.exists():
-            ended = self._signals.take_in(self._records, TICK_SECONDS)
-            busy = self._somebody_operates()
-            # An operation may have changed who is wanted: nothing is judged by what was true before it.
-            if (was_busy and not busy) or time.monotonic() - looked >= CONFIG_SECONDS:
-                looked = time.monotonic()
-                settings = self._look(settings)
-            was_busy = busy
-            # The end of a process is judged at once, but not all nodes each time: that would be their number squared.
-            if not busy and time.monotonic() >= rests_until:
-                began, used = time.monotonic(), time.thread_time()
-                self._judge(list(self._records.values()), settings)
-                rests_until = began + max(TICK_SECONDS, REST_FACTOR * (time.thread_time() - used))
-            elif not busy and ended:
-                self._judge([r for name in {*ended, *self._heads()} if (r := self._records.get(name))], settings)
-            if self._unpublished:
-                self._publish_states()
+        while not (reason := self._reason_to_end()):
+            if not self._attempt("a turn", self._turn):
+                self._ended.wait(TICK_SECONDS)
         for watcher in self._watchers.values():
             watcher.stop()
         self._executor.shutdown(wait=True, cancel_futures=True)
         self._repairer.close()
         self._context.close()
-        if self._context.config.path.exists():
-            self._journal.record("supervisor stopped")
+        self._journal.record("supervisor stopped", reason=reason)
 
-    def _look(self, settings: RecoveryConfig) -> RecoveryConfig:
+    def _reason_to_end(self) -> str:
+        """Why it ends; empty as long as it does not. An editor that saves the configuration moves it away first."""
+        if self._ended.is_set():
+            return "it was told to"
+        if identity(self._context.config.path):
+            self._gone = None
+            return ""
+        self._gone = self._gone or Deadline(GONE_SECONDS)
+        return f"the configuration has been gone for {GONE_SECONDS:g} s" if self._gone.passed() else ""
+
+    def _turn(self) -> None:
+        """Hear, look at the configuration, judge, publish; what goes wrong in one is told and hinders none after it."""
+        self._notice_pause()
+        ended = self._signals.take_in(self._records, TICK_SECONDS)
+        busy, was_busy = self._somebody_operates(), self._was_busy
+        self._was_busy = busy
+        # An operation may have changed who is wanted: nothing is judged by what was true before it.
+        if (was_busy and not busy) or self._look_again.passed():
+            self._look_again = Deadline(CONFIG_SECONDS)
+            self._attempt("looking at the configuration", self._look)
+        # The end of a process is judged at once, but not all nodes each time: that would be their number squared.
+        if not busy and self._rest.passed():
+            used = time.thread_time()
+            self._attempt("judging", lambda: self._judge(list(self._records.values()), self._settings))
+            self._rest = Deadline(max(TICK_SECONDS, REST_FACTOR * (time.thread_time() - used)))
+        elif not busy and ended:
+            records = [r for name in {*ended, *self._heads()} if (r := self._records.get(name))]
+            self._attempt("judging", lambda: self._judge(records, self._settings))
+        if self._unpublished:
+            self._attempt("publishing", self._publish_states)
+
+    def _attempt(self, part: str, work: Callable[[], None]) -> bool:
+        """Do a part of the work, which is begun anew the next time; whether it was done.
+
+        An error of whatever kind is told once: a supervisor that ends helps nobody.
+        """
+        try:
+            work()
+        except Exception as error:
+            said = f"{type(error).__name__}: {error}"
+            if self._defects.get(part) != said:
+                self._defects[part] = said
+                self._journal.record("supervisor error", part=part, error=said)
+                log.warning("%s failed and is begun anew", part, exc_info=error)
+            return False
+        self._defects.pop(part, None)
+        return True
+
+    def _notice_pause(self) -> None:
+        """After a pause of its own (SIGSTOP, a laptop's sleep) it is not the nodes that were silent."""
+        before, self._awake = self._awake, time.clock_gettime(time.CLOCK_BOOTTIME)
+        pause = self._awake - before
+        if pause <= max(PAUSE_SECONDS, self._settings.suspect_after / 2):
+            return
+        self._journal.record("paused", seconds=round(pause, 3))
+        for record in self._records.values():
+            record.forget_heard(time.monotonic() + RESUME_SECONDS)
+
+    def _look(self) -> None:
         """Watch exactly the wanted nodes of the configuration; a broken configuration changes nothing."""
+        if self._gone:
+            return
         try:
             config = self._context.config.load()
         except ConfigError as error:
             if str(error) != self._refused:
                 self._refused = str(error)
                 self._journal.record("configuration refused", error=self._refused)
-            return settings
+            return
         self._refused = ""
+        self._settings = config.recovery
         wanted = self._context.membership.starts()
         nodes: dict[str, RayNode] = {n.name: n for n in (head_node(config), *worker_nodes(config)) if n.name in wanted}
         gone = set(self._watchers) - set(nodes)
@@ -108,15 +169,36 @@ class Supervisor:
             self._journal.record("let go", node=name)
         if gone:
             self._unpublished = True
-        for name, node in nodes.items():
-            if name not in self._watchers:
-                self._records[name] = NodeRecord(name, node.role, time.monotonic())
-                self._watchers[name] = NodeWatcher(node, self._nodes, config.recovery.beat, self._signals.put)
-                self._watchers[name].start()
-            elif wanted[name] != self._starts.get(name) and wanted[name].pid != os.getpid():
-                self._begin_anew(self._records[name])
+        for node in nodes.values():
+            self._attempt(f"watching {node.name}", partial(self._look_at, node, wanted[node.name]))
         self._starts = wanted
-        return config.recovery
+
+    def _look_at(self, node: RayNode, start: Start) -> None:
+        watcher = self._watchers.get(node.name)
+        if watcher is None:
+            self._watch(NodeRecord(node.name, node.role, time.monotonic()), node)
+        elif not watcher.watches(node, self._settings.beat):
+            self._watch_anew(node, "its configuration changed")
+        elif not watcher.is_alive():
+            self._watch_anew(node, "its watch had ended")
+        if watcher and start != self._starts.get(node.name) and start.pid != os.getpid():
+            self._begin_anew(self._records[node.name])
+
+    def _watch(self, record: NodeRecord, node: RayNode) -> None:
+        def signal(_: str, heard: dict[str, Any]) -> None:
+            self._signals.put(record, heard)
+
+        self._records[node.name] = record
+        self._watchers[node.name] = NodeWatcher(node, self._nodes, self._settings.beat, signal)
+        self._watchers[node.name].start()
+
+    def _watch_anew(self, node: RayNode, reason: str) -> None:
+        """Watch the node by a new watcher; what the old one heard, or still hears, may be about another place."""
+        self._watchers[node.name].stop()
+        self._journal.record("watched anew", node=node.name, reason=reason)
+        record = replace(self._records[node.name], role=node.role)
+        record.forget_heard(time.monotonic())
+        self._watch(record, node)
 
     def _begin_anew(self, record: NodeRecord) -> None:
         """A person started the node again: what was tried before does not count any more."""
@@ -138,9 +220,8 @@ class Supervisor:
         ray = self._rays_view.of(head_record, now, settings)
         head_is_away = self._head_is_away()
         due: dict[str, Repair] = {}
-        for record in records:
-            if record.name in under_repair or record.is_new(now, settings):
-                continue
+
+        def judge_one(record: NodeRecord) -> None:
             if head_is_away and settings.keep_workers and record.role == "worker":
                 record.rejoin_by = now + REJOIN_SECONDS
             verdict = judge(record, ray, now, settings)
@@ -149,6 +230,12 @@ class Supervisor:
                 self._respawn_dashboard(record, now, settings)
             elif verdict.repair and record.state is not Health.QUARANTINED and now >= record.next_attempt:
                 due[record.name] = verdict.repair
+
+        for record in records:
+            if record.name in under_repair or record.is_new(now, settings):
+                continue
+            if not self._attempt(f"judging {record.name}", partial(judge_one, record)):
+                record.forget_heard(now)  # what cannot be judged is not judged again
         head = next((name for name in due if self._records[name].role == "head"), None)
         if head and not self._repairs:
             self._begin_repair({head: due[head]}, settings)  # it takes the workers along
@@ -227,7 +314,11 @@ class Supervisor:
         """Take in how repairs ended. A node that was not repaired keeps its turn."""
         for done, repair in [entry for entry in self._repairs if entry[1].done()]:
             self._repairs.remove((done, repair))
-            self._take_in(done, repair.result(), settings)
+            error = repair.exception()
+            if error:
+                said = f"{type(error).__name__}: {error}"
+                self._journal.record("supervisor error", part=f"repairing {', '.join(done)}", error=said)
+            self._take_in(done, Outcome(dict.fromkeys(done, said)) if error else repair.result(), settings)
 
     def _take_in(self, done: dict[str, Repair], outcome: Outcome, settings: RecoveryConfig) -> None:
         now = time.monotonic()

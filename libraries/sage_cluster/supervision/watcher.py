@@ -40,28 +40,39 @@ class NodeWatcher(threading.Thread):
         """End the watch, here and on the node."""
         self._ended.set()
 
+    def watches(self, node: RayNode, beat_seconds: float) -> bool:
+        """Whether it watches this node as it is configured now."""
+        return (self._node, self._beat_seconds) == (node, beat_seconds)
+
     def wish(self, line: str) -> None:
         """Ask the node's watch for something, with the next ping: "respawn dashboard"."""
         self._wishes.append(line)
 
     def run(self) -> None:
-        """Watch, and begin again after each failure."""
+        """Watch, and begin again after each failure, whatever it is: a thread that died would leave its node alone."""
         while not self._ended.is_set():
             try:
-                stream = self._nodes.watch(self._node)
-            except SageError as error:
-                refused = isinstance(error, ConnectionRefusedByHostError)
-                self._signal(self._node.name, {"contact_error": str(error), "sshd_refuses": refused})
-            else:
-                self._signal(self._node.name, {"sshd_refuses": False})  # it has just let us in
-                try:
-                    self._listen(stream)
-                except SageError as error:
-                    self._signal(self._node.name, {"contact_error": str(error)})
-                finally:
-                    stream.close()
-            self._nodes.forget(self._node)
+                self._watch()
+                self._nodes.forget(self._node)
+            except Exception as error:  # noqa: BLE001 - it is told, and the watch begun again
+                said = f"its watch failed: {type(error).__name__}: {error}"
+                self._signal(self._node.name, {"contact_error": said})
             self._ended.wait(RETRY_SECONDS)
+
+    def _watch(self) -> None:
+        try:
+            stream = self._nodes.watch(self._node)
+        except SageError as error:
+            refused = isinstance(error, ConnectionRefusedByHostError)
+            self._signal(self._node.name, {"contact_error": str(error), "sshd_refuses": refused})
+            return
+        self._signal(self._node.name, {"sshd_refuses": False})  # it has just let us in
+        try:
+            self._listen(stream)
+        except SageError as error:
+            self._signal(self._node.name, {"contact_error": str(error)})
+        finally:
+            stream.close()
 
     def _listen(self, stream: SshStream) -> None:
         pinged = 0.0

@@ -80,6 +80,21 @@ def test_it_ends_with_its_configuration(config_path: Path) -> None:
     assert process.wait(10) == 0
 
 
+def test_nothing_of_the_current_directory_is_run(
+    config_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = tmp_path / "anybody's"
+    here.mkdir()
+    for name in ("yaml.py", "sage_cluster.py", "logging.py"):
+        (here / name).write_text("import os, pathlib; pathlib.Path(__file__).with_name('ran').touch(); os._exit(3)\n")
+        (config_path.parent / name).write_text((here / name).read_text())
+    monkeypatch.chdir(here)
+    supervision = SupervisorProcess(config_path)
+    supervision.await_running(supervision.begin())
+    assert supervision.end() is True
+    assert list(tmp_path.rglob("ran")) == []
+
+
 def test_a_supervisor_that_cannot_start_is_told_with_its_own_words(config_path: Path) -> None:
     config_path.write_text("head: {head_port: 99999}\n")
     supervision = SupervisorProcess(config_path)
