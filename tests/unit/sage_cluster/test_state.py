@@ -17,8 +17,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
-from sage_cluster import ConfigManager
+from sage_cluster import ClusterManager, ConfigManager
+from sage_cluster.cli.main import main
 from sage_cluster.errors import ClusterBusyError
 from sage_cluster.operations.membership import Membership
 from sage_cluster.operations.operations import Operations
@@ -272,3 +274,44 @@ def test_nobody_else_is_ended_in_the_place_of_a_supervisor(config: Path, strange
         with pytest.raises(Exception, match="on elsewhere"):
             SupervisorProcess(config).end()
     assert stranger.poll() is None
+
+
+STATE_FILES = [name for name in StatePaths.__dataclass_fields__ if name != "supervisor_log"]
+
+
+@pytest.mark.parametrize("text", ["", "123", "{", '{"head": {"x": 1}}', "[" * 100_000, "\x00" * 100])
+def test_the_cluster_can_be_stopped_and_asked_whatever_its_state_files_say(config: Path, text: str) -> None:
+    paths = StatePaths.beside(config)
+    for name in STATE_FILES:
+        getattr(paths, name).write_text(text)
+    manager = ClusterManager(ConfigManager(config))
+    assert manager.status_cluster().head.state == "unreachable"
+    for name in STATE_FILES:
+        getattr(paths, name).write_text(text)
+    stopped = manager.stop_cluster()
+    assert [node.phase for node in stopped.nodes] == ["stopping"], stopped.message
+    assert "refused" in stopped.message
+    assert manager.operations.journal.last(1)[0]["event"] == "end"
+    told = CliRunner().invoke(main, ["--config", str(config), "journal"], catch_exceptions=False)
+    assert told.exit_code == 0
+
+
+def test_a_supervisor_of_another_machine_is_told_and_the_cluster_stopped_all_the_same(config: Path) -> None:
+    path = StatePaths.beside(config).supervisor_lock
+    Membership(config).want(["127.0.0.1"])
+    with path.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        path.write_text(json.dumps({**myself("supervise"), "host": "elsewhere"}))
+        manager = ClusterManager(ConfigManager(config))
+        stopped = manager.stop_cluster()
+    assert "the supervisor is process" in stopped.message
+    assert "stop the cluster on elsewhere" in stopped.message
+    assert [node.name for node in stopped.nodes] == ["127.0.0.1"]
+    assert Membership(config).wanted() == frozenset()
+
+
+def test_the_status_names_an_operation_of_another_machine(config: Path) -> None:
+    holder = {**myself("start cluster"), "host": "elsewhere", "pid": 1}
+    StatePaths.beside(config).operation_lock.write_text(json.dumps(holder))
+    (warning,) = ClusterManager(ConfigManager(config)).status_cluster().warnings
+    assert warning.startswith("'start cluster' by process 1 on elsewhere since ")
