@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import base64
 import json
-import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -23,6 +22,7 @@ from sage_cluster.on_node.deploy.facts import facts
 from sage_cluster.on_node.protocol import Deployed, DeploySpec, Facts, NodeSpec, RollbackSpec
 from sage_cluster.ssh.connection import BROKEN, SshStream
 from sage_cluster.ssh.pool import SshPool
+from sage_cluster.waiting import Deadline
 
 FACTS_SECONDS = 60.0
 SHOWN_FILES = 20
@@ -107,8 +107,8 @@ class NodeTalk:
         self._pool = pool
         self._node = node
         self._timeout = timeout
-        self._deadline = time.monotonic() + timeout
-        self._heard_at = time.monotonic()
+        self._deadline = Deadline(timeout)
+        self._silence = Deadline(SILENCE_SECONDS)
         self._heard: deque[dict[str, Any]] = deque()
         text = program(command.__module__)
         size = str(len(text.encode()))
@@ -148,7 +148,7 @@ class NodeTalk:
         return answer
 
     def _send(self, text: str) -> None:
-        if time.monotonic() > self._deadline:
+        if self._deadline.passed():
             raise self._late()
         try:
             self._stream.send(text)
@@ -166,16 +166,15 @@ class NodeTalk:
             lines = self._stream.lines(POLL_SECONDS)
         except BROKEN as error:
             raise self._lost(error) from error
-        now = time.monotonic()
         if lines:
-            self._heard_at = now
-        elif now - self._heard_at > SILENCE_SECONDS:
+            self._silence = Deadline(SILENCE_SECONDS)
+        elif self._silence.passed():
             raise ConnectionLostError(
                 f"the node gave no sign of life for {SILENCE_SECONDS:g} s",
                 where=self._node.name,
                 fix="see whether the node is up and its network is whole, then deploy again: what arrived is kept",
             )
-        elif now > self._deadline:
+        elif self._deadline.passed():
             raise self._late()
         for line in lines:
             if line.startswith(ANSWER):
@@ -188,8 +187,8 @@ class NodeTalk:
 
     def _last_words(self) -> None:
         """A node that ended says why before the connection's end is seen. Raises NodeError if it did."""
-        until = time.monotonic() + LAST_WORDS_SECONDS
-        while time.monotonic() < until:
+        deadline = Deadline(LAST_WORDS_SECONDS)
+        while not deadline.passed():
             try:
                 self._listen()
             except ConnectionLostError:
@@ -220,7 +219,7 @@ class NodeTalk:
 def _send(talk: NodeTalk, files: Sequence[PackageFile], report: Callable[[str], None]) -> None:
     """Send the files' bytes as they are in their archives, and say now and then how far it is."""
     whole = sum(file.source.packed for file in files)
-    sent, told_at = 0, time.monotonic()
+    sent, next_report = 0, Deadline(REPORT_SECONDS)
     report(f"sending {len(files)} files, {whole:,} bytes")
     for number, file in enumerate(files):
         try:
@@ -228,8 +227,8 @@ def _send(talk: NodeTalk, files: Sequence[PackageFile], report: Callable[[str], 
             for chunk in file.source.chunks():
                 talk.say(data=base64.b64encode(chunk).decode())
                 sent += len(chunk)
-                if time.monotonic() > told_at + REPORT_SECONDS:
-                    told_at = time.monotonic()
+                if next_report.passed():
+                    next_report = Deadline(REPORT_SECONDS)
                     report(f"sent {sent * 100 // whole} %")
             talk.say(end=True)
         except ConnectionLostError as error:

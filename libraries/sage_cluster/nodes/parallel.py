@@ -11,6 +11,7 @@ from sage_cluster.errors import RayStartError, SageError
 from sage_cluster.model import NodeResult
 from sage_cluster.nodes.spec import RayNode
 from sage_cluster.ssh.pool import fan_out
+from sage_cluster.waiting import Deadline
 
 START_ATTEMPTS = 2
 Answer = TypeVar("Answer")
@@ -55,13 +56,13 @@ def start_with_retry(context: ClusterContext, node: RayNode, start: Callable[[fl
     ``start`` is given the seconds that are left. A raylet gives up when its agents need over 15 s, which happens on a
     busy machine and says nothing about the node. Raises NodeError, SshError.
     """
-    deadline = time.monotonic() + context.config.load().cluster.start_timeout
+    deadline = Deadline(context.config.load().cluster.start_timeout)
     attempt = 1
     while True:
         try:
-            return start(max(1.0, deadline - time.monotonic()))
+            return start(max(1.0, deadline.left()))
         except RayStartError as error:
-            if attempt == START_ATTEMPTS or time.monotonic() >= deadline:
+            if attempt == START_ATTEMPTS or deadline.passed():
                 raise
             context.journal.record("retry", node=node.name, error=str(error))
             context.report(node.name, "starting again")

@@ -274,9 +274,9 @@ class Supervisor:
 
     def _publish_states(self) -> None:
         """Once for all changes of a turn: each tells of all nodes."""
-        self._unpublished = False
         known = [r for r in self._records.values() if r.state]
         self._publish({r.name: {"state": r.state, "reason": r.reason, "tried": r.tried} for r in known})
+        self._unpublished = False  # only now: what could not be written is written the next time
 
     def _begin_repair(self, due: dict[str, Repair], settings: RecoveryConfig) -> None:
         now = time.monotonic()

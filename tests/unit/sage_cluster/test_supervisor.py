@@ -145,6 +145,20 @@ def test_any_part_that_fails_is_told_once_and_begun_anew(running: Running, monke
     wait_for(lambda: running.states()["w2"], "lost")
 
 
+def test_states_that_could_not_be_published_are_published_later(
+    running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_: Any) -> None:
+        raise OSError("no room")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(running.supervisor, "_publish", fail)
+        Watcher.says["w2"] = {"contact_error": "it is away"}
+        wait_for(lambda: len(running.events("supervisor error")), 1)
+        assert running.states()["w2"] == "running"
+    wait_for(lambda: running.states()["w2"], "lost")
+
+
 def test_a_repair_that_fails_in_an_unforeseen_way_is_an_attempt_of_that_node(running: Running) -> None:
     Watcher.says["w1"] = {"beat": {**RUNS, "running": []}}
     wait_for(lambda: "KeyError" in str(running.said["w1"]["tried"]))
