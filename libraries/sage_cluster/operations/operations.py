@@ -115,12 +115,13 @@ class Operations:
             yield interrupted
 
     def _busy(self, operation: str, holder: Holder | None) -> ClusterBusyError:
-        by = "another operation, which does not say whose it is"
-        fix = "wait for it (--wait SECONDS, or wait= in Python), or end that process; a dead one does not block"
+        by, unless = "another operation, which does not say whose it is", ""
         if holder:
             by = f"'{holder['operation']}' by process {holder['pid']} on {holder['host']} since {holder['since']}"
             if not is_here(holder):
-                fix = f"wait for it (--wait SECONDS, or wait= in Python), or remove {self._lock.path} if it ended there"
+                unless = f", but from here that cannot be seen: remove {self._lock.path} if it ended there"
         return ClusterBusyError(
-            f"cannot {operation}: the cluster is busy with {by}", where=str(self._lock.path), fix=fix
+            f"cannot {operation}: the cluster is busy with {by}",
+            where=str(self._lock.path),
+            fix=f"wait for it (--wait SECONDS, or wait= in Python), or end that process; a dead one is no bar{unless}",
         )
