@@ -194,7 +194,7 @@ class Supervisor:
 
     def _watch_anew(self, node: RayNode, reason: str) -> None:
         """Watch the node by a new watcher; what the old one heard, or still hears, may be about another place."""
-        self._watchers[node.name].stop()
+        self._watchers[node.name].stop(node)
         self._journal.record("watched anew", node=node.name, reason=reason)
         record = replace(self._records[node.name], role=node.role)
         record.forget_heard(time.monotonic())

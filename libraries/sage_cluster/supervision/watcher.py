@@ -34,10 +34,12 @@ class NodeWatcher(threading.Thread):
         self._beat_seconds = beat_seconds
         self._signal = signal
         self._ended = threading.Event()
+        self._keeps_connection = False
         self._wishes: list[str] = []
 
-    def stop(self) -> None:
-        """End the watch, here and on the node."""
+    def stop(self, successor: RayNode | None = None) -> None:
+        """End the watch, here and on the node. A ``successor`` that is reached in the same way keeps its connection."""
+        self._keeps_connection = successor is not None and successor.target == self._node.target
         self._ended.set()
 
     def watches(self, node: RayNode, beat_seconds: float) -> bool:
@@ -53,10 +55,11 @@ class NodeWatcher(threading.Thread):
         while not self._ended.is_set():
             try:
                 self._watch()
-                self._nodes.forget(self._node)
             except Exception as error:  # noqa: BLE001 - it is told, and the watch begun again
                 said = f"its watch failed: {type(error).__name__}: {error}"
                 self._signal(self._node.name, {"contact_error": said})
+            if not self._keeps_connection:
+                self._nodes.forget(self._node)
             self._ended.wait(RETRY_SECONDS)
 
     def _watch(self) -> None:

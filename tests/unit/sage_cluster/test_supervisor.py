@@ -19,6 +19,7 @@ from sage_cluster.nodes.agent import RayNodes
 from sage_cluster.nodes.spec import RayNode
 from sage_cluster.operations.journal import Journal
 from sage_cluster.operations.membership import Membership
+from sage_cluster.ssh.connection import Target
 from sage_cluster.supervision import supervisor as supervisor_module
 from sage_cluster.supervision.process import SupervisorProcess
 from sage_cluster.supervision.repair import Outcome
@@ -56,7 +57,7 @@ class Watcher(threading.Thread):
         self.ended = threading.Event()
         Watcher.made.append(self)
 
-    def stop(self) -> None:
+    def stop(self, successor: RayNode | None = None) -> None:
         self.ended.set()
 
     def watches(self, node: RayNode, beat_seconds: float) -> bool:
@@ -232,6 +233,34 @@ def test_a_watch_survives_an_error_that_nobody_thought_of(monkeypatch: pytest.Mo
     watcher.stop()
     watcher.join(5)
     assert told[:3] == ["its watch failed: KeyError: 'x'", "away", "its watch failed: ValueError: no JSON"]
+
+
+@pytest.mark.parametrize(("port", "dropped"), [(22, 0), (2222, 1)])
+def test_a_successor_keeps_the_connection_to_the_same_place(port: int, dropped: int) -> None:
+    forgotten: list[RayNode] = []
+    began, release = threading.Event(), threading.Event()
+
+    class Nodes:
+        def watch(self, node: RayNode) -> None:
+            began.set()
+            release.wait(10)
+            raise NodeError("ended")
+
+        def forget(self, node: RayNode) -> None:
+            forgotten.append(node)
+
+    def node_at(port: int) -> RayNode:
+        spec: Any = {}
+        return RayNode("w1", "worker", Target("w1", port), spec)
+
+    nodes: Any = Nodes()
+    watcher = NodeWatcher(node_at(22), nodes, 1.0, lambda *_: None)
+    watcher.start()
+    assert began.wait(5)
+    watcher.stop(node_at(port))
+    release.set()
+    watcher.join(5)
+    assert len(forgotten) == dropped
 
 
 def test_a_pause_of_its_own_loses_no_node(running: Running, monkeypatch: pytest.MonkeyPatch) -> None:
