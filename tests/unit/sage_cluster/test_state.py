@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import errno
 import fcntl
+import itertools
 import json
 import logging
+import multiprocessing
 import os
+import random
 import signal
 import stat
 import subprocess
@@ -315,3 +318,34 @@ def test_the_status_names_an_operation_of_another_machine(config: Path) -> None:
     StatePaths.beside(config).operation_lock.write_text(json.dumps(holder))
     (warning,) = ClusterManager(ConfigManager(config)).status_cluster().warnings
     assert warning.startswith("'start cluster' by process 1 on elsewhere since ")
+
+
+def work_for_ever(config: Path) -> None:
+    manager, membership, operations = ConfigManager(config), Membership(config), Operations(config)
+    for number in itertools.count():
+        with operations.exclusive("start cluster", wait=5):
+            membership.want(["127.0.0.1", f"w{number}"])
+            manager.set("monitor.refresh_interval", number % 100 + 1)
+            membership.unwant([f"w{number}"])
+
+
+def test_a_writer_killed_at_any_moment_leaves_whole_files_and_free_locks(
+    config: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    fork = multiprocessing.get_context("fork")
+    moments = random.Random(13)
+    for _ in range(50):
+        writer = fork.Process(target=work_for_ever, args=(config,))
+        writer.start()
+        writer.join(moments.uniform(0.0, 0.08))
+        writer.kill()
+        writer.join(10)
+        with Operations(config).exclusive("stop cluster"):
+            assert Membership(config).wanted() <= {"127.0.0.1", *(f"w{number}" for number in range(1000))}
+            ConfigManager(config).load()
+    events = Operations(config).journal.last(100_000)
+    begun = [event for event in events if (event["event"], event["operation"]) == ("begin", "start cluster")]
+    assert len(begun) > 50, "they hardly came to work"
+    assert list(config.parent.glob("*.unreadable")) == []
+    assert "put aside" not in caplog.text
+    assert len(list(config.parent.iterdir())) <= 10, "what the killed ones left piles up"
