@@ -76,7 +76,6 @@ class Supervisor:
     def run(self) -> None:
         """Supervise until `stop`, or until the configuration is gone. The process is taken to do nothing else."""
         self._journal.record("supervisor started")
-        self._settings = self._context.config.load().recovery
         self._awake = time.clock_gettime(time.CLOCK_BOOTTIME)
         sys.setswitchinterval(SWITCH_SECONDS)
         while not (reason := self._reason_to_end()):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterator
+from signal import SIGCONT, SIGSTOP
 
 import pytest
 
@@ -150,3 +152,19 @@ def test_a_worker_that_died_while_the_head_is_away_waits_for_it(lab: Lab, superv
         e for e in supervised.operations.journal.last(500) if e["event"] == "decided" and e["monotonic"] >= since
     ]
     assert [event["node"] for event in decided] == ["head"], "it was to be started without a head, or twice"
+
+
+def test_a_pause_of_the_supervisor_is_no_loss_of_nodes(supervised: ClusterManager) -> None:
+    since, pid = time.monotonic(), supervised.supervision.pid()
+    os.kill(pid, SIGSTOP)
+    try:
+        time.sleep(8)  # the length of the pause: twice what makes a silent node lost
+    finally:
+        os.kill(pid, SIGCONT)
+    wait_for(
+        lambda: [e["event"] for e in supervised.operations.journal.last(100) if e["monotonic"] >= since], ["paused"]
+    )
+    time.sleep(6)  # until its silence would count again
+    wait_until_all_run(supervised, 10)
+    for node in ("head", "worker-1", "worker-2"):
+        assert kinds(events(supervised, since, node)) == []
