@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import traceback
+from pathlib import Path
+from typing import Self
+
 
 class SageError(Exception):
     """Something went wrong while managing a cluster.
@@ -91,6 +95,21 @@ class RayStartError(NodeError):
 
 class ClusterBusyError(SageError):
     """Another operation runs on this cluster."""
+
+
+class DefectError(SageError):
+    """An error that nobody foresaw: a defect of these managers. Work on other nodes goes on."""
+
+    @classmethod
+    def of(cls, error: Exception, where: str) -> Self:
+        """What was raised during the work on ``where``, with its place in the source."""
+        last = traceback.extract_tb(error.__traceback__)[-1:]
+        place = "".join(f" ({Path(frame.filename).name}:{frame.lineno})" for frame in last)
+        return cls(
+            f"unexpected {type(error).__name__}: {error}{place}",
+            where=where,
+            fix="report this defect with this message",
+        )
 
 
 class DeploymentError(SageError):

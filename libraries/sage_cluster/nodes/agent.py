@@ -1,30 +1,34 @@
 """The node's agent: runs functions of `sage_cluster.on_node` there. Nothing else knows how Ray is run on a node.
 
-The function's program goes to the node's Python over SSH, see `sage_cluster.nodes.program`; a JSON line comes back.
+The function's program goes to the node's Python over SSH (`sage_cluster.nodes.program`), and its answer comes back
+(`sage_cluster.nodes.answers`).
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from contextlib import suppress
-from typing import TypeVar, cast
+from typing import TypeVar
 
-from sage_cluster.errors import CommandTimeoutError, NodeError, RayStartError
-from sage_cluster.nodes.program import ANSWER, READ_PROGRAM, program
+from sage_cluster.errors import CommandTimeoutError, NodeError
+from sage_cluster.nodes.answers import answer_of, find_answer, new_nonce, shown
+from sage_cluster.nodes.program import ANSWER, command_line
 from sage_cluster.nodes.spec import RayNode
+from sage_cluster.nodes.watch_stream import WatchStream
 from sage_cluster.on_node import protocol, ray_view
 from sage_cluster.on_node.head import start_head
 from sage_cluster.on_node.logs import read_log
 from sage_cluster.on_node.probe import probe
-from sage_cluster.on_node.start import RayStartFailedError, start
+from sage_cluster.on_node.start import start
 from sage_cluster.on_node.stop import kill_raylet, stop
 from sage_cluster.on_node.watch import watch
-from sage_cluster.ssh.connection import SshStream
 from sage_cluster.ssh.pool import SshPool
 
 Spec = TypeVar("Spec", bound=protocol.NodeSpec)
 Answer = TypeVar("Answer")
+SILENT_HEARTBEATS = 10
+SILENCE_SECONDS = 20.0
+"""A watch whose controller is silent for so long ends, and for so many heartbeats."""
 
 
 class RayNodes:
@@ -124,13 +128,13 @@ class RayNodes:
         """Drop the connection to a node, so that the next call makes a new one."""
         self._pool.drop(node.target)
 
-    def watch(self, node: RayNode) -> SshStream:
-        """Begin to watch the node: lines of JSON as `sage_cluster.on_node.watch` says, a beat for each line sent."""
-        text = program(watch.__module__)
-        argv = [node.spec["python"], "-I", "-S", "-u", "-c", READ_PROGRAM, str(len(text.encode()))]
-        stream = self._pool.connection(node.target).stream([*argv, watch.__name__, json.dumps(node.spec)])
-        stream.send(text)
-        return stream
+    def watch(self, node: RayNode) -> WatchStream:
+        """Begin to watch the node. It gives a heartbeat for each line sent, and ends when none comes any more."""
+        silence = max(SILENCE_SECONDS, SILENT_HEARTBEATS * node.spec["heartbeat_interval"])
+        nonce = new_nonce()
+        spec: protocol.WatchSpec = {**node.spec, "frame": f"{ANSWER}{nonce}", "silence": silence}
+        words = command_line(node.spec["python"], watch, spec)
+        return WatchStream(self._pool.connection(node.target).stream(words), nonce, node.name)
 
     def _start_spec(
         self,
@@ -153,22 +157,15 @@ class RayNodes:
         }
 
     def _ask(self, node: RayNode, command: Callable[[Spec], Answer], spec: Spec, timeout: float) -> Answer:
-        name = command.__name__
-        done = self._pool.run(
-            node.target,
-            [node.spec["python"], "-I", "-S", "-", name, json.dumps(spec)],
-            timeout=timeout,
-            stdin=program(command.__module__),
-        )
-        for line in done.stdout.splitlines():
-            if line.startswith(ANSWER):
-                answer = json.loads(line[len(ANSWER) :])
-                if "kind" in answer:
-                    kind = RayStartError if answer["kind"] == RayStartFailedError.__name__ else NodeError
-                    raise kind(answer["problem"], where=node.name)
-                return cast(Answer, answer)
+        nonce = new_nonce()
+        done = self._pool.run(node.target, command_line(node.spec["python"], command, spec, nonce), timeout=timeout)
+        said = find_answer(done.stdout, nonce)
+        if said is not None:
+            return answer_of(command, said, node.name)
+        output = done.stderr.strip()[-2000:] or shown(done.stdout)
         raise NodeError(
-            f"'{name}' ended with status {done.returncode} and no answer: {done.stderr.strip()[-2000:]}",
+            f"'{command.__name__}' ended with status {done.returncode} and no answer: {output}",
             where=node.name,
-            fix=f"see whether {node.spec['python']} runs there; set python_path or ray_command in the configuration",
+            fix=f"see whether {node.spec['python']} runs there, and whether a login script ends the shell "
+            f"(ssh {node.target.host} true); set python_path or ray_command in the configuration",
         )

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
 
 from sage_cluster.context import ClusterContext
-from sage_cluster.errors import RayStartError, SageError
+from sage_cluster.errors import DefectError, RayStartError, SageError
 from sage_cluster.model import NodeResult
 from sage_cluster.nodes.spec import RayNode
 from sage_cluster.ssh.pool import fan_out
@@ -28,7 +28,7 @@ def on_all(
 ) -> tuple[NodeResult, ...]:
     """Do the work on every node, at most ``limit`` at once, else as many as ``ssh.max_connections`` says.
 
-    A node's SageError becomes its failed result in the phase ``doing``; success is the phase ``done``.
+    A node's error, foreseen or not, becomes its failed result in the phase ``doing``; success is the phase ``done``.
     """
 
     def timed(node: RayNode) -> NodeResult:
@@ -36,9 +36,10 @@ def on_all(
         context.report(node.name, doing)
         try:
             details = dict(work(node))
-        except SageError as error:
+        except Exception as error:  # noqa: BLE001 - one node's defect must not hide what became of the others
             context.report(node.name, f"{doing} failed")
-            return NodeResult(node.name, False, doing, time.monotonic() - began, str(error))
+            foreseen = error if isinstance(error, SageError) else DefectError.of(error, node.name)
+            return NodeResult(node.name, False, doing, time.monotonic() - began, str(foreseen))
         context.report(node.name, done)
         return NodeResult(node.name, True, done, time.monotonic() - began, details=details)
 

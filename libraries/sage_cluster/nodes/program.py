@@ -1,13 +1,17 @@
 """What runs on a node: a function of `sage_cluster.on_node` with the modules it needs, as one Python program.
 
-Their source goes to the node's own Python on standard input, so nothing is installed there.
+Their source goes to the node's own Python with the command line, so nothing is installed there, and a login script that
+reads standard input takes nothing away. In single quotes the line means the same to every login shell: it is printable
+ASCII, and where shells differ (backslashes, exclamation marks, single quotes) it has none.
 """
 
 from __future__ import annotations
 
+import json
 import re
 import zlib
 from base64 import b64encode
+from collections.abc import Callable, Mapping
 from functools import cache
 from importlib.resources import files
 from importlib.resources.abc import Traversable
@@ -20,6 +24,8 @@ ANSWER = "sage-cluster-answer:"
 IMPORT = re.compile(rf"^from ({re.escape(PACKAGE)}[\w.]*) import (\([^)]*\)|.+)$", re.MULTILINE)
 """An import at the top of a module, not one for type checkers. Programs are made in many threads at once, where the ast
 module of Python 3.11 raises SystemError now and then."""
+WORDS = re.compile(r'^(?P<indent> *)"""(?P<text>[A-Z`].*?)"""$', re.MULTILINE | re.DOTALL)
+"""A docstring, or a string that explains a name. It does not go to the node; the lines keep their numbers."""
 READ_PROGRAM = """
 import os, sys
 size, program = int(sys.argv.pop(1)), b""
@@ -41,17 +47,27 @@ for name, source in {sources!r}:
     package, _, last = name.rpartition(".")
     setattr(sys.modules[package], last, module)
     exec(compile(source, name, "exec"), module.__dict__)
-command = getattr(sys.modules[{command!r}], sys.argv[1])
-print({answer!r} + sys.modules[{entry!r}].run(command, sys.argv[2]))
+main, command = sys.modules[{entry!r}], getattr(sys.modules[{command!r}], sys.argv[1])
+main.say(main.run(command, sys.argv[2]), {answer!r} + "".join(sys.argv[3:]))
 """
-UNPACK = "import binascii, zlib\nexec(zlib.decompress(binascii.a2b_base64({packed!r})))\n"
+UNPACK = 'import binascii,zlib;exec(zlib.decompress(binascii.a2b_base64("{packed}")))'
+DIFFERS = {"\\\\": "\\u005c", "!": "\\u0021", "'": "\\u0027"}
+"""How JSON says what shells take in different ways, though it stands in single quotes."""
+
+
+def command_line(python: str, command: Callable[..., object], spec: Mapping[str, object], nonce: str = "") -> list[str]:
+    """The words that run a function of `sage_cluster.on_node` there; its answer comes after ANSWER and the nonce."""
+    told = json.dumps(spec)
+    for character, escaped in DIFFERS.items():
+        told = told.replace(character, escaped)
+    return [python, "-I", "-S", "-c", program(command.__module__), command.__name__, told, nonce]
 
 
 @cache
 def program(command: str) -> str:
     """The program that runs a function of the module ``command``.
 
-    Its arguments are the function's name and the specification as JSON.
+    Its arguments are the function's name, the specification as JSON, and a nonce that comes before the answer.
     """
     sources: dict[str, str] = {}
     for module in (ENTRY, command):
@@ -72,7 +88,7 @@ def _add(module: str, sources: dict[str, str]) -> None:
         names = [f"{imported}.{name}" for name in re.findall(r"\w+", listed)]
         for needed in [name for name in names if _file(name).is_file()] or [imported]:
             _add(needed, sources)
-    sources[module] = source
+    sources[module] = WORDS.sub(lambda said: f'{said["indent"]}""' + "\n" * said["text"].count("\n"), source)
 
 
 def _file(module: str) -> Traversable:

@@ -79,4 +79,5 @@ def _spec(
         "version_check": config.cluster.version_check,
         "keep_logs": KEPT_LOGS,
         "answer_timeout": config.cluster.answer_timeout,
+        "heartbeat_interval": config.recovery.beat,
     }

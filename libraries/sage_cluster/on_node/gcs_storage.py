@@ -11,6 +11,7 @@ from pathlib import Path
 
 from sage_cluster.on_node.environment import RayEnvironment
 from sage_cluster.on_node.errors import CannotError
+from sage_cluster.on_node.sessions import is_own
 
 DIRECTORY = "sage_cluster_gcs_storage"
 OPTION = "gcs_storage_path"
@@ -30,9 +31,9 @@ class StorageNotSupportedError(CannotError):
 
 
 def remove_storage(temp_dir: str) -> bool:
-    """Forget what the GCS knew. Whether there was anything."""
+    """Forget what the GCS of this user knew. Whether there was anything."""
     directory = Path(temp_dir) / DIRECTORY
-    if not directory.is_dir():
+    if not is_own(directory) or not directory.is_dir():
         return False
     shutil.rmtree(directory)
     return True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -20,3 +21,9 @@ def answer(command: Callable[[Any], Any], spec: Any) -> Any:  # noqa: ANN401 - t
 def run(command: Callable[[Any], Any], specification: str) -> str:
     """As `answer`, JSON in and JSON out."""
     return json.dumps(answer(command, json.loads(specification)))
+
+
+def say(said: str, frame: str) -> None:
+    """Say something to the controller, which finds it by the ``frame``: one line, in one piece."""
+    sys.stdout.write(f"{frame}{said}\n")
+    sys.stdout.flush()

@@ -6,6 +6,8 @@ import errno
 import socket
 from pathlib import Path
 
+from sage_cluster.on_node.processes import read_words
+
 LISTEN = "0A"
 
 
@@ -61,7 +63,7 @@ def _listener(port: int) -> str:
     wanted = {inode for number, inode in _listening_sockets() if number == port}
     for entry in Path("/proc").glob("[0-9]*"):
         if not wanted.isdisjoint(_socket_inodes(int(entry.name))):
-            words = (entry / "cmdline").read_bytes().decode(errors="replace").split("\0")
+            words = read_words(int(entry.name), "cmdline")
             return f"process {entry.name} ({' '.join(words)[:80].strip()})"
     return ""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,13 @@ from sage_cluster.on_node.environment import EnvironmentNotFoundError, find_envi
 from sage_cluster.on_node.http_get import http_get
 from sage_cluster.on_node.ports import listening_ports
 from sage_cluster.on_node.ray_view import RayDoesNotAnswerError, ask_ray
-from sage_cluster.on_node.sessions import Process, session_directories, session_processes
+from sage_cluster.on_node.sessions import (
+    ForeignRayError,
+    RayProcess,
+    find_processes,
+    refuse_foreign,
+    session_directories,
+)
 from sage_cluster.on_node.versions import ray_versions
 
 if TYPE_CHECKING:
@@ -26,13 +33,14 @@ def probe(spec: ProbeSpec) -> Probe:
     Answers ``processes`` (role, pid, start, state), the raylet's identity or None, ``gcs_running``, ``health``
     ("ok", "hung", "unknown" or "none"), listening ``ports``, ``sessions`` on disk, the node's load and free bytes;
     on a head that runs ``nodes`` (see `ray_view`) or ``ray_problem``; and its ``versions`` when ``spec`` asks for them.
+    A ``ray_problem`` tells of another user's Ray there, too.
     """
     temp_dir = spec["temp_dir"]
-    processes = session_processes(temp_dir)
+    processes, foreign = find_processes(temp_dir)
     raylet = next((p for p in processes if p.role == "raylet"), None)
     gcs = next((p for p in processes if p.role == "gcs"), None)
     return {
-        **_ask_ray(spec, gcs),
+        **_ask_ray(spec, gcs, foreign),
         **_versions(spec),
         "hostname": socket.gethostname(),
         "processes": [{"role": p.role, "pid": p.pid, "start": p.start, "state": p.state} for p in processes],
@@ -46,12 +54,11 @@ def probe(spec: ProbeSpec) -> Probe:
     }
 
 
-def _ask_ray(spec: NodeSpec, gcs: Process | None) -> OptionalProbe:
-    if gcs is None:
-        return {}
+def _ask_ray(spec: NodeSpec, gcs: RayProcess | None, foreign: list[RayProcess]) -> OptionalProbe:
     try:
-        return {"nodes": ask_ray(spec, gcs.address)}
-    except (RayDoesNotAnswerError, EnvironmentNotFoundError) as error:
+        refuse_foreign(foreign, spec["temp_dir"])
+        return {"nodes": ask_ray(spec, gcs.address)} if gcs else {}
+    except (RayDoesNotAnswerError, EnvironmentNotFoundError, ForeignRayError) as error:
         return {"ray_problem": str(error)}
 
 
@@ -61,7 +68,7 @@ def _versions(spec: ProbeSpec) -> OptionalProbe:
     return {"versions": ray_versions(find_environment(spec["ray_command"], spec["python_path"], spec["conda_env"]))}
 
 
-def _raylet(raylet: Process) -> RunningRaylet:
+def _raylet(raylet: RayProcess) -> RunningRaylet:
     return {
         "pid": raylet.pid,
         "node_id": raylet.node_id,
@@ -72,7 +79,7 @@ def _raylet(raylet: Process) -> RunningRaylet:
     }
 
 
-def raylet_health(temp_dir: str, raylet: Process | None) -> str:
+def raylet_health(temp_dir: str, raylet: RayProcess | None) -> str:
     """Ask the raylet's own agent (`/api/local_raylet_healthz`): an open port alone proves nothing."""
     if raylet is None:
         return "none"
@@ -93,8 +100,9 @@ def raylet_health(temp_dir: str, raylet: Process | None) -> str:
 
 
 def _free_bytes(temp_dir: str) -> int:
-    path = Path(temp_dir)
-    while not path.exists():
-        path = path.parent
-    space = os.statvfs(path)
-    return space.f_bavail * space.f_frsize
+    """Of the disk on which ``temp_dir`` is, or would be."""
+    for path in (Path(temp_dir), *Path(temp_dir).parents):
+        with suppress(FileNotFoundError, NotADirectoryError, PermissionError):
+            space = os.statvfs(path)
+            return space.f_bavail * space.f_frsize
+    return 0

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal, TypedDict
+from typing import Literal
+
+from typing_extensions import TypedDict  # pydantic, which checks what comes back, needs it before Python 3.12
 
 Role = Literal["head", "worker"]
 Versions = dict[str, str]
@@ -10,7 +12,7 @@ Versions = dict[str, str]
 
 
 class NodeSpec(TypedDict):
-    """What every command is told of its node. An empty string means "not configured"."""
+    """What every command is told of its node. An empty string means "not configured". Times are in seconds."""
 
     role: Role
     name: str
@@ -34,6 +36,7 @@ class NodeSpec(TypedDict):
     version_check: bool
     keep_logs: int
     answer_timeout: float
+    heartbeat_interval: float
 
 
 class StartSpec(NodeSpec):
@@ -85,6 +88,13 @@ class AwaitEndSpec(NodeSpec):
     timeout: float
 
 
+class WatchSpec(NodeSpec):
+    """What begins each line for the controller. After ``silence`` seconds without a ping it is taken for gone."""
+
+    frame: str
+    silence: float
+
+
 class LogSpec(NodeSpec):
     """The name of the log, and how many of its last ``lines``."""
 
@@ -122,13 +132,18 @@ class RayView(TypedDict):
     nodes: list[RayRow]
 
 
-class Dashboard(TypedDict, total=False):
-    """``url`` is always there, and either ``ray_version`` with ``session``, or the ``problem``."""
+class OptionalDashboard(TypedDict, total=False):
+    """Either ``ray_version`` with ``session``, or the ``problem``."""
 
-    url: str
     ray_version: str
     session: str
     problem: str
+
+
+class Dashboard(OptionalDashboard):
+    """Where the dashboard is, and what it answered."""
+
+    url: str
 
 
 class RayletIdentity(TypedDict):
@@ -230,8 +245,15 @@ class LogText(TypedDict):
     files: list[str]
 
 
+class Problem(TypedDict):
+    """Instead of an answer: what was asked for cannot be done, and the name of the node's error."""
+
+    problem: str
+    kind: str
+
+
 class Beat(TypedDict):
-    """A watch's answer to a ping. ``nodes`` is Ray's view, None where or while it cannot be asked."""
+    """The state of a watched node. ``nodes`` is Ray's view, None where or while it cannot be asked."""
 
     running: list[str]
     stopped: list[str]
@@ -240,6 +262,22 @@ class Beat(TypedDict):
     session: str
     nodes: list[RayRow] | None
     dashboard_wanted: bool
+
+
+class Heartbeat(TypedDict):
+    """A watch's first message, and its answer to each ping."""
+
+    beat: Beat
+
+
+class ProcessEnded(TypedDict):
+    """A watched process has ended: its role and pid."""
+
+    ended: str
+    pid: int
+
+
+WatchMessage = Heartbeat | ProcessEnded
 
 
 class Facts(TypedDict):

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 from sage_cluster.on_node.environment import find_environment
 from sage_cluster.on_node.errors import CannotError
 from sage_cluster.on_node.http_get import http_get
-from sage_cluster.on_node.sessions import is_alive, session_processes
+from sage_cluster.on_node.processes import await_end
+from sage_cluster.on_node.sessions import session_processes
 
 if TYPE_CHECKING:
     from sage_cluster.on_node.protocol import (
@@ -111,9 +112,7 @@ def await_raylet_end(spec: AwaitEndSpec) -> Ended:
     """Wait up to ``timeout`` seconds for the raylet here to end by itself: a drained one does when its work is done."""
     deadline = time.monotonic() + spec["timeout"]
     raylets = [p for p in session_processes(spec["temp_dir"]) if p.role == "raylet"]
-    while any(is_alive(p) for p in raylets) and time.monotonic() < deadline:
-        time.sleep(POLL_SECONDS)
-    return {"ended": not any(is_alive(p) for p in raylets)}
+    return {"ended": await_end(raylets, deadline)}
 
 
 def _ask(spec: NodeSpec, address: str) -> list[RayRow]:

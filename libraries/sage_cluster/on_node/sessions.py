@@ -1,37 +1,45 @@
-"""Which processes on this node belong to the Ray sessions below one temporary directory.
+"""Which processes on this node belong to the Ray sessions below one temporary directory, and whose they are.
 
-A process belongs to a session when it names the session's directory in one of Ray's own options, when it carries
-the node id or the raylet pid of such a process, when it was started by `sage-cluster` for this directory (an
-environment variable that children inherit), or when it descends from one of these. A command line that merely
-mentions Ray, an editor open on a log file say, does not belong.
+A process of this user belongs to a session when it is one of Ray's own programs and names the session's directory, or
+the node id of such a process, in one of Ray's options; when it carries the pid of such a raylet, or was started by
+`sage-cluster` for this directory (environment variables that children inherit); or when it descends from one of these.
+A command line that merely mentions Ray, that of a log reader say, does not belong, and neither does another user's Ray.
 """
 
 from __future__ import annotations
 
 import os
+import pwd
 import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+from sage_cluster.on_node.errors import CannotError
+from sage_cluster.on_node.processes import Process, all_processes, owner, read_words
 
 COOKIE = "SAGE_CLUSTER_TEMP_DIR"
 SESSION_NAME = "session_[0-9][0-9][0-9][0-9]-[0-9]*_*_*_[0-9]*"  # session_2026-11-22_16-29-35_019379_4804
 SESSION_OPTIONS = ("--session-dir", "--logs-dir", "--log-dir", "--raylet-socket-name")
+OTHER = "other"
+SERVER_ROLES = {"raylet": "raylet", "gcs_server": "gcs"}
 SCRIPT_ROLES = {
-    "dashboard.py": "dashboard",
-    "log_monitor.py": "log_monitor",
-    "monitor.py": "autoscaler",
+    "/ray/dashboard/dashboard.py": "dashboard",
+    "/ray/_private/log_monitor.py": "log_monitor",
+    "/ray/autoscaler/_private/monitor.py": "autoscaler",
     "ray.util.client.server": "client_server",
 }
+"""The scripts and modules that Ray runs with Python, by the end of the word that names them."""
+
+
+class ForeignRayError(CannotError):
+    """The Ray of another user runs in this directory, and was left alone; the message names a process and the user."""
 
 
 @dataclass(frozen=True)
-class Process:
-    """One process of a session. ``start`` is its start time in clock ticks since boot, ``state`` as in ps."""
+class RayProcess(Process):
+    """A process of a session. ``role`` is "other" where it is none of Ray's own programs; what is not told is empty."""
 
-    pid: int
-    start: int
-    parent: int
-    state: str
     role: str
     session: str
     node_id: str
@@ -41,40 +49,72 @@ class Process:
     environ: tuple[str, ...]
 
 
-def session_processes(temp_dir: str) -> list[Process]:
-    """All processes of the sessions below ``temp_dir``, the raylet and the GCS first."""
+def session_processes(temp_dir: str) -> list[RayProcess]:
+    """All processes of this user's sessions below ``temp_dir``, the raylet and the GCS first."""
+    return find_processes(temp_dir)[0]
+
+
+def find_processes(temp_dir: str) -> tuple[list[RayProcess], list[RayProcess]]:
+    """As `session_processes`, and beside them Ray's own processes of other users' sessions there."""
     everything = {process.pid: process for process in _readable_processes(temp_dir)}
-    cookie = f"{COOKIE}={temp_dir}"
-    found = {p.pid for p in everything.values() if p.session or cookie in p.environ}
-    node_ids = {p.node_id for p in everything.values() if p.session and p.node_id}
-    raylets = {f"RAY_RAYLET_PID={p.pid}" for p in everything.values() if p.session and p.role == "raylet"}
-    found |= {p.pid for p in everything.values() if p.node_id in node_ids or not raylets.isdisjoint(p.environ)}
+    me = os.geteuid()
+    named = [p for p in everything.values() if p.session]
+    found = {p.pid for p in named if owner(p.pid) == me}
+    foreign = [p for p in named if p.pid not in found and owner(p.pid) != -1]
+    node_ids = {everything[pid].node_id for pid in found} - {""}
+    marks = {f"RAY_RAYLET_PID={pid}" for pid in found if everything[pid].role == "raylet"} | {f"{COOKIE}={temp_dir}"}
+    found |= {
+        p.pid
+        for p in everything.values()
+        if ((p.node_id in node_ids and p.role != OTHER) or not marks.isdisjoint(p.environ)) and owner(p.pid) == me
+    }
     while True:
-        children = {p.pid for p in everything.values() if p.parent in found} - found
+        children = {p.pid for p in everything.values() if p.parent in found and p.pid not in found}
+        children = {pid for pid in children if me in (0, owner(pid))}
         if not children:
             break
         found |= children
     found -= _own_ancestry(everything)
     order = {"raylet": 0, "gcs": 1}
-    return sorted((everything[pid] for pid in found), key=lambda p: (order.get(p.role, 2), p.pid))
+    return sorted((everything[pid] for pid in found), key=lambda p: (order.get(p.role, 2), p.pid)), foreign
 
 
-def is_alive(process: Process) -> bool:
-    """Whether this very process still runs: same pid, same start time, not a zombie."""
-    stat = _read_stat(process.pid)
-    return stat is not None and stat[2] == process.start and stat[1] not in "ZX"
+def refuse_foreign(foreign: Sequence[RayProcess], temp_dir: str) -> None:
+    """Raise ForeignRayError when there are any: see `find_processes`."""
+    if foreign:
+        first = foreign[0]
+        raise ForeignRayError(
+            f"the Ray of user {user_name(owner(first.pid))} runs in {temp_dir} ({first.role}, process {first.pid}) and "
+            "was left alone; give this cluster a temp_dir of its own"
+        )
+
+
+def user_name(uid: int) -> str:
+    """A user's name in quotes; the uid where it has none."""
+    try:
+        return f"'{pwd.getpwuid(uid).pw_name}'"
+    except KeyError:
+        return str(uid)
+
+
+def is_own(path: Path) -> bool:
+    """Whether a file or directory is there and this user's; a link counts as itself."""
+    try:
+        return path.lstat().st_uid == os.geteuid()
+    except OSError:
+        return False
 
 
 def session_directories(temp_dir: str) -> list[Path]:
-    """The session directories below ``temp_dir``; links are not followed."""
-    root = Path(temp_dir)
-    if not root.is_dir():
-        return []
-    return sorted(p for p in root.glob(SESSION_NAME) if p.is_dir() and not p.is_symlink())
+    """This user's session directories below ``temp_dir``; links are not followed."""
+    try:
+        return sorted(p for p in Path(temp_dir).glob(SESSION_NAME) if is_own(p) and p.is_dir() and not p.is_symlink())
+    except PermissionError:
+        return []  # what lies where this user may not look is not this user's
 
 
 def remove_sessions(temp_dir: str, log_dir: str, keep: int) -> list[str]:
-    """Delete every session directory below ``temp_dir``, its logs moved to ``log_dir`` first.
+    """Delete every session directory of this user below ``temp_dir``, its logs moved to ``log_dir`` first.
 
     Only names that Ray itself makes are touched. Of the saved logs the newest ``keep`` sessions stay.
     Returns the names of the removed sessions.
@@ -94,7 +134,7 @@ def remove_sessions(temp_dir: str, log_dir: str, keep: int) -> list[str]:
         removed.append(directory.name)
     for name in ("session_latest", "ray_current_cluster", "prom_metrics_service_discovery.json"):
         leftover = Path(temp_dir) / name
-        if leftover.is_symlink() or leftover.is_file():
+        if is_own(leftover) and (leftover.is_symlink() or leftover.is_file()):
             leftover.unlink()
     if saved:
         kept = session_directories(str(saved))
@@ -112,34 +152,29 @@ def _new_name(path: Path) -> Path:
     return path.with_name(f"{path.name}_{int(number or 0) + 1:03}")
 
 
-def _readable_processes(temp_dir: str) -> list[Process]:
+def _readable_processes(temp_dir: str) -> list[RayProcess]:
     marker = temp_dir.rstrip("/") + "/session_"
     processes = []
-    for entry in Path("/proc").glob("[0-9]*"):
-        pid = int(entry.name)
-        stat = _read_stat(pid)
-        words = _read_words(f"/proc/{pid}/cmdline")
-        if stat is None or not words or stat[1] in "ZX":
+    for process in all_processes():
+        words = read_words(process.pid, "cmdline")
+        if not words:
             continue
-        options = _options(words)
+        role, options = _role(words), _options(words)
         session = ""
-        for name in SESSION_OPTIONS:
+        for name in SESSION_OPTIONS if role != OTHER else ():
             value = options.get(name, "")
             if value.startswith(marker):
                 session = value[len(temp_dir.rstrip("/")) + 1 :].split("/", 1)[0]
         processes.append(
-            Process(
-                pid=pid,
-                start=stat[2],
-                parent=stat[0],
-                state=stat[1],
-                role=_role(words),
+            RayProcess(
+                **vars(process),
+                role=role,
                 session=session,
                 node_id=options.get("--node-id", ""),
                 address=options.get("--node-ip-address", ""),
                 gcs_address=options.get("--gcs-address", ""),
                 words=words,
-                environ=_read_words(f"/proc/{pid}/environ"),
+                environ=read_words(process.pid, "environ"),
             )
         )
     return processes
@@ -155,39 +190,20 @@ def _options(words: tuple[str, ...]) -> dict[str, str]:
 
 
 def _role(words: tuple[str, ...]) -> str:
+    """Which of Ray's own programs it is: a server, a script of Ray's package, or an agent by its title."""
     program = Path(words[0]).name
-    if program == "gcs_server":
-        return "gcs"
-    if program == "raylet":
-        return "raylet"
-    for word in words[1:5]:
-        role = SCRIPT_ROLES.get(Path(word).name)
-        if role:
-            return role
-    return "agent" if words[0].startswith("ray::") and "Agent" in words[0] else "other"
+    if program.startswith("python"):
+        scripts = (role for word in words[1:5] for end, role in SCRIPT_ROLES.items() if word.endswith(end))
+        return next(scripts, OTHER)
+    if words[0].startswith("ray::") and "Agent" in words[0]:
+        return "agent"
+    return SERVER_ROLES.get(program, OTHER)
 
 
-def _own_ancestry(everything: dict[int, Process]) -> set[int]:
+def _own_ancestry(everything: dict[int, RayProcess]) -> set[int]:
     ancestry = set()
     pid = os.getpid()
     while pid in everything and pid not in ancestry:
         ancestry.add(pid)
         pid = everything[pid].parent
     return ancestry
-
-
-def _read_stat(pid: int) -> tuple[int, str, int] | None:
-    try:
-        text = Path(f"/proc/{pid}/stat").read_text(errors="replace")
-    except OSError:
-        return None
-    fields = text[text.rindex(")") + 2 :].split()
-    return int(fields[1]), fields[0], int(fields[19])
-
-
-def _read_words(path: str) -> tuple[str, ...]:
-    try:
-        text = Path(path).read_text(errors="replace")
-    except OSError:
-        return ()
-    return tuple(word for word in text.split("\0") if word)

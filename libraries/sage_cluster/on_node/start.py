@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import stat
 import subprocess
 import tempfile
 import time
@@ -15,7 +16,17 @@ from sage_cluster.on_node.environment import RayEnvironment, find_environment
 from sage_cluster.on_node.errors import CannotError
 from sage_cluster.on_node.gcs_storage import remove_storage, storage_environ
 from sage_cluster.on_node.ports import can_connect, own_address, port_owner, resolve
-from sage_cluster.on_node.sessions import COOKIE, Process, is_alive, remove_sessions, session_processes
+from sage_cluster.on_node.processes import is_alive
+from sage_cluster.on_node.sessions import (
+    COOKIE,
+    RayProcess,
+    find_processes,
+    is_own,
+    refuse_foreign,
+    remove_sessions,
+    session_processes,
+    user_name,
+)
 from sage_cluster.on_node.stop import force_stop
 from sage_cluster.on_node.turn import alone
 from sage_cluster.on_node.versions import check_versions
@@ -28,6 +39,7 @@ FREE_BYTES = 100_000_000
 LOG_LINES = 15
 LOOK_SECONDS = 0.5
 GONE_SECONDS = 1.0
+OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
 NOT_YET = 1 / 24
 """Of the time for a start: the raylet's log is there before it is, on a busy or slow machine for many seconds."""
 SERVERS = {"raylet": "raylet.out", "gcs": "gcs_server.out"}
@@ -55,12 +67,14 @@ def start_ray(spec: StartSpec) -> Started:
     A head with ``gcs_storage`` keeps the GCS's tables on disk; it begins with empty ones, or to ``recover`` with those
     that its predecessor left. Answers ``already_running``, ``cleared`` (what an earlier, unclean end had left),
     ``node_id``, ``session``, ``address``, ``raylet_pid`` and the ``command`` that was run.
-    Raises StartError, EnvironmentNotFoundError, StorageNotSupportedError, VersionMismatchError: then nothing was done.
+    Raises StartError, EnvironmentNotFoundError, ForeignRayError, StorageNotSupportedError, VersionMismatchError: then
+    nothing was done.
     """
     temp_dir = spec["temp_dir"]
     is_head = spec["role"] == "head"
     environment = find_environment(spec["ray_command"], spec["python_path"], spec["conda_env"])
-    running = session_processes(temp_dir)
+    running, foreign = find_processes(temp_dir)
+    refuse_foreign(foreign, temp_dir)
     _refuse_namesake(spec, running)
     raylet = _healthy_raylet(spec, running)
     if raylet:
@@ -68,6 +82,7 @@ def start_ray(spec: StartSpec) -> Started:
     _check_place(environment)
     check_versions(spec, environment)
     keep = storage_environ(temp_dir, environment) if is_head and spec["gcs_storage"] else {}
+    _make_directory(temp_dir)
     cleared = [f"{p.role} {p.pid}" for p in running]
     if running:
         force_stop(temp_dir)
@@ -80,6 +95,7 @@ def start_ray(spec: StartSpec) -> Started:
         _check_ports(spec)
     command = ray_start_command(spec, environment, address)
     _run(command, environment, spec, keep)
+    _close_directory(temp_dir)
     for process in session_processes(temp_dir):
         if process.role == "raylet":
             return {
@@ -124,7 +140,7 @@ def _check_place(environment: RayEnvironment) -> None:
         raise StartError(f"Ray cannot start its own processes from '{place}', since the path has a space; move it")
 
 
-def _healthy_raylet(spec: StartSpec, running: list[Process]) -> Process | None:
+def _healthy_raylet(spec: StartSpec, running: list[RayProcess]) -> RayProcess | None:
     roles = {p.role for p in running if p.state != "T"}
     if spec["fence"] or "raylet" not in roles or (spec["role"] == "head" and "gcs" not in roles):
         return None
@@ -132,7 +148,7 @@ def _healthy_raylet(spec: StartSpec, running: list[Process]) -> Process | None:
     return raylet if not spec["session"] or raylet.session == spec["session"] else None
 
 
-def _refuse_namesake(spec: StartSpec, running: list[Process]) -> None:
+def _refuse_namesake(spec: StartSpec, running: list[RayProcess]) -> None:
     """Two nodes that lead to one machine would take each other's Ray for their own, and end it."""
     names = {word.removeprefix("--node-name=") for p in running for word in p.words if word.startswith("--node-name=")}
     if names and spec["name"] not in names:
@@ -142,7 +158,7 @@ def _refuse_namesake(spec: StartSpec, running: list[Process]) -> None:
         )
 
 
-def _identity(raylet: Process) -> RayletIdentity:
+def _identity(raylet: RayProcess) -> RayletIdentity:
     return {
         "node_id": raylet.node_id,
         "session": raylet.session,
@@ -151,9 +167,36 @@ def _identity(raylet: Process) -> RayletIdentity:
     }
 
 
-def _check_directory(temp_dir: str) -> None:
+def _make_directory(temp_dir: str) -> None:
+    """Make Ray's directory, or see that the one that is there is this user's or the system's, and nobody else's."""
     try:
         Path(temp_dir).mkdir(parents=True, exist_ok=True)
+        link, directory = Path(temp_dir).lstat(), Path(temp_dir).stat()
+        foreign = next((found.st_uid for found in (link, directory) if found.st_uid not in (0, os.geteuid())), None)
+        if foreign is None:
+            _close_directory(temp_dir)
+    except OSError as error:
+        raise StartError(f"temp_dir {temp_dir} cannot be written: {error.strerror}") from error
+    if foreign is not None:
+        raise StartError(
+            f"temp_dir {temp_dir} belongs to user {user_name(foreign)}; give this cluster a temp_dir of its own"
+        )
+    if directory.st_uid != os.geteuid() and directory.st_mode & OTHERS_WRITE and not directory.st_mode & stat.S_ISVTX:
+        raise StartError(
+            f"other users may write to temp_dir {temp_dir}, root's (mode {stat.S_IMODE(directory.st_mode):o}); "
+            "give this cluster a temp_dir of its own"
+        )
+
+
+def _close_directory(temp_dir: str) -> None:
+    """Ray lets every user write into its directory, who could then put another session into the place of this one."""
+    mode = Path(temp_dir).stat().st_mode & 0o7777
+    if mode & OTHERS_WRITE and is_own(Path(temp_dir).resolve()):
+        Path(temp_dir).chmod(mode & ~OTHERS_WRITE)
+
+
+def _check_directory(temp_dir: str) -> None:
+    try:
         with tempfile.TemporaryFile(dir=temp_dir):
             pass
     except OSError as error:
@@ -230,7 +273,7 @@ def _await_end(process: subprocess.Popen[bytes], temp_dir: str, timeout: float) 
     It waits 30 s for a raylet that has died, longer for a GCS, so it is ended here once one was missing for some time.
     """
     began = time.monotonic()
-    seen: dict[str, Process] = {}
+    seen: dict[str, RayProcess] = {}
     missing_since: dict[str, float] = {}
     while True:
         try:

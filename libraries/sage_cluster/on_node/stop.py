@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import time
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from sage_cluster.on_node.gcs_storage import remove_storage
-from sage_cluster.on_node.sessions import Process, is_alive, remove_sessions, session_processes
+from sage_cluster.on_node.processes import Process, await_end, send
+from sage_cluster.on_node.sessions import find_processes, refuse_foreign, remove_sessions, session_processes
 from sage_cluster.on_node.turn import alone
 
 if TYPE_CHECKING:
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
 
 FORCE_SECONDS = 5.0
 GCS_SECONDS = 3.0  # it waits for ever for raylets that still talk to it, and has nothing more to save by then
-POLL_SECONDS = 0.02
 
 
 @alone
@@ -26,6 +26,7 @@ def stop(spec: StopSpec) -> Stopped:
 
     ``grace`` seconds pass between asking (SIGTERM) and force (SIGKILL). The raylet goes first, so that Ray hears a
     farewell while the GCS still listens. Answers which pids ended by force, which remain, and the sessions removed.
+    Only what this user runs there is stopped: raises ForeignRayError when another one's Ray is there too.
     """
     temp_dir = spec["temp_dir"]
     deadline = time.monotonic() + float(spec["grace"])
@@ -36,10 +37,12 @@ def stop(spec: StopSpec) -> Stopped:
     _end([p for p in session_processes(temp_dir) if p.role != "gcs"], deadline)
     _end(session_processes(temp_dir), min(deadline, time.monotonic() + GCS_SECONDS))
     forced = force_stop(temp_dir)
-    remaining = [p.pid for p in session_processes(temp_dir)]
+    left, foreign = find_processes(temp_dir)
+    remaining = [p.pid for p in left]
     removed = [] if remaining else remove_sessions(temp_dir, spec["log_dir"], int(spec["keep_logs"]))
     if not remaining:
         remove_storage(temp_dir)
+    refuse_foreign(foreign, temp_dir)
     return {
         "was_running": bool(before),
         "stopped": sorted({p.pid for p in before} - set(remaining)),
@@ -50,9 +53,12 @@ def stop(spec: StopSpec) -> Stopped:
 
 
 def kill_raylet(spec: NodeSpec) -> Killed:
-    """SIGKILL the raylet, as a crash would. Answers its pid, or None when there was none."""
-    raylets = [p for p in session_processes(spec["temp_dir"]) if p.role == "raylet"]
-    _signal(raylets, signal.SIGKILL)
+    """SIGKILL the raylet, as a crash would. Answers its pid, or None when there was none. Raises ForeignRayError."""
+    processes, foreign = find_processes(spec["temp_dir"])
+    refuse_foreign(foreign, spec["temp_dir"])
+    raylets = [p for p in processes if p.role == "raylet"]
+    for raylet in raylets:
+        send(raylet, signal.SIGKILL)
     return {"pid": raylets[0].pid if raylets else None}
 
 
@@ -64,27 +70,14 @@ def force_stop(temp_dir: str) -> list[int]:
         left = session_processes(temp_dir)
         if not left:
             break
-        _signal(left, signal.SIGKILL)
+        for process in left:
+            send(process, signal.SIGKILL)
         forced |= {p.pid for p in left}
-        _wait_gone(left, deadline)
+        await_end(left, deadline)
     return sorted(forced)
 
 
-def _end(processes: list[Process], deadline: float) -> None:
-    _signal(processes, signal.SIGTERM, signal.SIGCONT)
-    _wait_gone(processes, deadline)
-
-
-def _signal(processes: list[Process], *signals: signal.Signals) -> None:
+def _end(processes: Sequence[Process], deadline: float) -> None:
     for process in processes:
-        for number in signals:
-            if is_alive(process):
-                try:
-                    os.kill(process.pid, number)
-                except ProcessLookupError:
-                    break
-
-
-def _wait_gone(processes: list[Process], deadline: float) -> None:
-    while time.monotonic() < deadline and any(is_alive(p) for p in processes):
-        time.sleep(POLL_SECONDS)
+        send(process, signal.SIGTERM, signal.SIGCONT)
+    await_end(processes, deadline)

@@ -2,40 +2,37 @@
 
 The cluster's lock lets only one controller work at a time. But when that one is killed or cut off, what it began here
 goes on: it may start Ray after the next controller stopped it, or clear away what the next one started. A program that
-comes to its turn late, when its controller is gone already, is the older one: it does nothing.
+comes to its turn late, when its controller is gone already, or when a newer one works here, does nothing.
 """
 
 from __future__ import annotations
 
-import errno
 import os
 import select
 import signal
-import socket
-import struct
 import time
 import zlib
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from sage_cluster.on_node.errors import CannotError
+from sage_cluster.on_node.processes import POLL_SECONDS, Process, all_processes, owner, read_process, send
 
 if TYPE_CHECKING:
     from sage_cluster.on_node.protocol import NodeSpec
 
 WAIT_SECONDS = 5.0
-POLL_SECONDS = 0.02
-CREDENTIALS = "3i"  # struct ucred, see unix(7)
 STDOUT = 1
+COMMAND = Path("/proc/self/comm")
 Spec = TypeVar("Spec", bound="NodeSpec")
 Answer = TypeVar("Answer")
 
 
 class TurnNotFreeError(CannotError):
-    """An older program works on this node and could not be ended, or this one came too late; the message says which."""
+    """Another program works on this node, a newer one or one that could not be ended, or this one came too late."""
 
 
 def alone(command: Callable[[Spec], Answer]) -> Callable[[Spec], Answer]:
@@ -53,27 +50,42 @@ def alone(command: Callable[[Spec], Answer]) -> Callable[[Spec], Answer]:
 def turn(temp_dir: str) -> Iterator[None]:
     """Be the one program that changes the Ray of this directory. Raises TurnNotFreeError.
 
-    Held by an abstract socket (unix(7)): it falls with the process, leaves no file, and tells who holds it.
+    A program says what it works on by the name that the kernel keeps of it (proc_pid_comm(5)): that leaves no file and
+    falls with the process. Only programs of this user count: nobody else can be in the way, or lead it to others.
     """
-    name = _name(temp_dir)
-    deadline = time.monotonic() + WAIT_SECONDS
-    with socket.socket(socket.AF_UNIX) as held:
-        while True:
-            if _controller_is_gone():
-                raise TurnNotFreeError("the controller that asked for this is gone; nothing was done")
-            if _bind(held, name):
-                break
-            holder = _holder(name)
-            if holder:
-                with suppress(ProcessLookupError, PermissionError):
-                    os.kill(holder, signal.SIGKILL)
-            if time.monotonic() >= deadline:
-                raise TurnNotFreeError(
-                    f"process {holder} works on {temp_dir} since before, for another user or another controller; "
-                    "end it, or let it end"
-                )
-            time.sleep(POLL_SECONDS)
+    if _controller_is_gone():
+        raise TurnNotFreeError("the controller that asked for this is gone; nothing was done")
+    before, mark = COMMAND.read_text(errors="replace").strip(), _mark(temp_dir)
+    COMMAND.write_text(mark)
+    try:
+        _end_older(mark, temp_dir)
         yield
+    finally:
+        COMMAND.write_text(before)
+
+
+def _end_older(mark: str, temp_dir: str) -> None:
+    """Each program gives its mark before it looks for others, so of two at least one sees the other."""
+    deadline = time.monotonic() + WAIT_SECONDS
+    while others := _others(mark):
+        newest = max(others, key=_age)
+        if _age(newest) > _age(read_process(os.getpid())) or time.monotonic() >= deadline:
+            raise TurnNotFreeError(
+                f"process {newest.pid} works on {temp_dir}, for another controller; end it, or let it end"
+            )
+        for other in others:
+            send(other, signal.SIGKILL)
+        time.sleep(POLL_SECONDS)
+
+
+def _others(mark: str) -> list[Process]:
+    """This user's other programs of that mark, without what they are just about to run, which has it for a moment."""
+    marked = {p.pid: p for p in all_processes() if p.command == mark and p.pid != os.getpid()}
+    return [p for p in marked.values() if p.parent not in marked and owner(p.pid) == os.geteuid()]
+
+
+def _age(process: Process | None) -> tuple[int, int]:
+    return (process.start, process.pid) if process else (0, 0)
 
 
 def _controller_is_gone() -> bool:
@@ -83,32 +95,7 @@ def _controller_is_gone() -> bool:
     return any(event & (select.POLLHUP | select.POLLERR) for _, event in output.poll(0))
 
 
-def _name(temp_dir: str) -> str:
-    # Nodes that share a network namespace have process tables of their own: they must not end each other's programs.
+def _mark(temp_dir: str) -> str:
+    # A node in a container is seen from its host, whose programs must not end those of the node.
     node = Path("/proc/self/ns/pid").readlink()
-    text = f"{node} {Path(temp_dir)}"
-    return f"\0sage-cluster-{zlib.crc32(text.encode()):08x}-{Path(temp_dir).name[-40:]}"
-
-
-def _bind(held: socket.socket, name: str) -> bool:
-    try:
-        held.bind(name)
-    except OSError as error:
-        if error.errno != errno.EADDRINUSE:
-            raise
-        return False
-    held.listen()
-    return True
-
-
-def _holder(name: str) -> int:
-    """The pid of the process that holds the name; 0 when it has just let go or is just taking it."""
-    with socket.socket(socket.AF_UNIX) as asked:
-        asked.settimeout(1.0)
-        try:
-            asked.connect(name)
-        except OSError:
-            return 0
-        answer = asked.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize(CREDENTIALS))
-        pid: int = struct.unpack(CREDENTIALS, answer)[0]
-        return pid
+    return f"sage-{zlib.crc32(f'{node} {Path(temp_dir)}'.encode()):08x}"

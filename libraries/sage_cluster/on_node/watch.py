@@ -1,7 +1,8 @@
-"""The node's side of the supervisor: says at once when a process of Ray's ends, and answers every ping with a beat.
+"""The node's side of the supervisor: says at once when a process of Ray's ends, and answers each ping with a heartbeat.
 
 A process's end is an event (pidfd, see pidfd_open(2)), not a poll. The answer to a ping proves both directions of the
-network; a beat that merely kept coming would not notice a cut towards the node.
+network; one that merely kept coming would not notice a cut towards the node. When no ping comes any more, the
+controller is gone or cut off: the watch ends, which the network would not tell it for hours.
 """
 
 from __future__ import annotations
@@ -11,19 +12,19 @@ import json
 import os
 import select
 import subprocess
-import sys
 import threading
 import time
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from sage_cluster.on_node.environment import EnvironmentNotFoundError
+from sage_cluster.on_node.main import say
 from sage_cluster.on_node.probe import raylet_health
+from sage_cluster.on_node.processes import is_alive, read_process
 from sage_cluster.on_node.ray_view import RayDoesNotAnswerError, ask_ray
-from sage_cluster.on_node.sessions import Process, is_alive, session_processes
+from sage_cluster.on_node.sessions import RayProcess, session_processes
 
 if TYPE_CHECKING:
-    from sage_cluster.on_node.protocol import Beat, NodeSpec, RayRow
+    from sage_cluster.on_node.protocol import Beat, RayRow, WatchMessage, WatchSpec
 
 WATCHED = ("raylet", "gcs", "dashboard")
 LOOK_SECONDS = 0.5
@@ -34,15 +35,15 @@ NO_PROCESS = {errno.ESRCH, errno.ENOENT, errno.EINVAL}
 
 
 class Watch:
-    """Watches the processes of one temporary directory until standard input closes."""
+    """Watches the processes of one temporary directory until standard input closes, or is silent for too long."""
 
-    def __init__(self, spec: NodeSpec) -> None:
+    def __init__(self, spec: WatchSpec) -> None:
         self._spec = spec
         self._poll = select.poll()
-        self._known: dict[int, Process] = {}
+        self._known: dict[int, RayProcess] = {}
         self._health = "none"
         self._nodes: list[RayRow] | None = None
-        self._last_dashboard: Process | None = None
+        self._last_dashboard: RayProcess | None = None
 
     def run(self) -> None:
         """Watch; ends when the controller is gone."""
@@ -50,13 +51,14 @@ class Watch:
         self._look()
         threading.Thread(target=self._keep_asking, daemon=True).start()
         self._say({"beat": self._state()})
-        looked = time.monotonic()
-        while True:
+        looked = pinged = time.monotonic()
+        while time.monotonic() - pinged < self._spec["silence"]:
             for descriptor, _ in self._poll.poll(LOOK_SECONDS * 1000):
                 if descriptor == STDIN:
                     pings = os.read(STDIN, 4096)
                     if not pings:
                         return
+                    pinged = time.monotonic()
                     if b"respawn dashboard\n" in pings:
                         self._respawn_dashboard()
                     self._say({"beat": self._state()})
@@ -115,7 +117,7 @@ class Watch:
 
     def _state(self) -> Beat:
         raylet = next((p for p in self._known.values() if p.role == "raylet"), None)
-        stopped = [p.role for p in self._known.values() if _is_stopped(p)]
+        stopped = [p.role for p in self._known.values() if (now := read_process(p.pid)) and now.state == "T"]
         return {
             "running": sorted(process.role for process in self._known.values()),
             "stopped": stopped,
@@ -142,19 +144,10 @@ class Watch:
                 self._nodes = None
             time.sleep(ASK_SECONDS)
 
-    def _say(self, line: dict[str, Any]) -> None:
-        sys.stdout.write(json.dumps(line) + "\n")
-        sys.stdout.flush()
+    def _say(self, message: WatchMessage) -> None:
+        say(json.dumps(message), self._spec["frame"])
 
 
-def watch(spec: NodeSpec) -> dict[str, Any]:
+def watch(spec: WatchSpec) -> None:
     """Run a `Watch` to its end."""
     Watch(spec).run()
-    return {}
-
-
-def _is_stopped(process: Process) -> bool:
-    try:
-        return Path(f"/proc/{process.pid}/stat").read_text(errors="replace").rpartition(")")[2].split()[0] == "T"
-    except OSError:
-        return False

@@ -11,7 +11,7 @@ from typing import Self, TypeVar
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_exponential_jitter
 
 from sage_cluster.config.schema import SshConfig
-from sage_cluster.errors import ConnectionLostError, SageError, StaleConnectionError
+from sage_cluster.errors import ConnectionLostError, DefectError, SageError, StaleConnectionError
 from sage_cluster.ssh.connection import CommandResult, SshConnection, Target
 from sage_cluster.ssh.handshake import open_connection
 
@@ -104,7 +104,7 @@ class SshPool:
 def fan_out(nodes: Iterable[Node], work: Callable[[Node], Answer], limit: int) -> list[tuple[Node, Answer | SageError]]:
     """Do the work for all nodes, at most ``limit`` at once, and answer in their order.
 
-    A node's SageError is its answer and holds up no other; any other exception is raised when all have ended.
+    A node's SageError is its answer and holds up no other; so is any other exception, as a DefectError.
     """
     waiting = list(nodes)
     if not waiting:
@@ -115,6 +115,8 @@ def fan_out(nodes: Iterable[Node], work: Callable[[Node], Answer], limit: int) -
             return work(node)
         except SageError as error:
             return error
+        except Exception as error:  # noqa: BLE001 - one node's defect must not hide what became of the others
+            return DefectError.of(error, str(node))
 
     with ThreadPoolExecutor(max_workers=min(limit, len(waiting))) as executor:
         return list(zip(waiting, executor.map(guarded, waiting), strict=True))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import socket
 import threading
 import time
@@ -12,7 +11,7 @@ from typing import Any
 from sage_cluster.errors import ConnectionRefusedByHostError, SageError
 from sage_cluster.nodes.agent import RayNodes
 from sage_cluster.nodes.spec import RayNode
-from sage_cluster.ssh.connection import SshStream
+from sage_cluster.nodes.watch_stream import WatchStream
 
 Signal = Callable[[str, dict[str, Any]], None]
 """Called with the node's name and what was heard: ``beat``, ``ended``, ``contact_error`` or ``sshd_refuses``."""
@@ -77,7 +76,7 @@ class NodeWatcher(threading.Thread):
         finally:
             stream.close()
 
-    def _listen(self, stream: SshStream) -> None:
+    def _listen(self, stream: WatchStream) -> None:
         pinged = 0.0
         asked_sshd = time.monotonic()
         refused = False
@@ -88,9 +87,8 @@ class NodeWatcher(threading.Thread):
                 stream.send("".join(f"{wish}\n" for wish in wishes) or "ping\n")
                 pinged = now
             until_ping = max(0.0, pinged + self._beat_seconds - now)
-            for line in stream.lines(min(READ_SECONDS, until_ping)):
-                if line.startswith("{"):
-                    self._signal(self._node.name, json.loads(line))
+            for message in stream.messages(min(READ_SECONDS, until_ping)):
+                self._signal(self._node.name, {**message})
             if now - asked_sshd >= (SSHD_AGAIN_SECONDS if refused else SSHD_SECONDS):
                 before, refused = refused, self._sshd_refuses()
                 self._signal(self._node.name, {"sshd_refuses": before and refused})

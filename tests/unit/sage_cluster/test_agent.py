@@ -86,6 +86,7 @@ class LocalPool:
             returncode, stdout, stderr = done.returncode, done.stdout, done.stderr
         else:
             returncode, stdout, stderr = self.canned
+            stdout = stdout.replace(ANSWER, f"{ANSWER}{argv[-1]}")
         return CommandResult(target, tuple(argv), returncode, stdout, stderr, 0.1)
 
 
@@ -93,8 +94,8 @@ def nodes_over(pool: LocalPool) -> RayNodes:
     return RayNodes(cast("SshPool", pool))
 
 
-def answering(value: dict[str, Any]) -> LocalPool:
-    return LocalPool(f"motd of the node\n{ANSWER}{json.dumps(value)}\nbye\n")
+def answering(value: object) -> LocalPool:
+    return LocalPool(f"motd of the node{ANSWER}{json.dumps(value)}\nbye\n")
 
 
 def run_program(command: Callable[..., Any], spec: dict[str, Any]) -> subprocess.CompletedProcess[str]:
@@ -217,18 +218,21 @@ def test_a_process_that_survives_a_stop_is_an_error() -> None:
 
 
 def test_a_start_tells_the_node_where_ssh_reached_it_and_waits_longer_than_the_node() -> None:
-    pool = answering({"node_id": "abc"})
+    raylet = {"node_id": "abc", "session": "s", "address": "10.9.8.7", "gcs_address": "10.0.0.1:6379"}
+    pool = answering({**raylet, "already_running": False, "cleared": [], "raylet_pid": 1, "command": []})
     nodes_over(pool).start(NODE, session="s", fence=False, timeout=30.0)
-    told = json.loads(pool.asked[0]["argv"][-1])
+    told = json.loads(pool.asked[0]["argv"][-2])
     assert (told["session"], told["timeout"], told["ssh_address"]) == ("s", 30.0, "10.9.8.7")
-    assert pool.asked[0]["argv"][:-1] == [sys.executable, "-I", "-S", "-", "start"]
+    assert pool.asked[0]["argv"][:4] == [sys.executable, "-I", "-S", "-c"]
+    assert pool.asked[0]["argv"][5] == "start"
     assert pool.timeouts[0] > 30.0
 
 
 def test_ray_is_asked_at_the_heads_gcs() -> None:
-    pool = answering({"nodes": [{"node_id": "a"}]})
-    assert nodes_over(pool).ray_view(NODE, address="10.0.0.1", await_alive=("a",), timeout=3) == [{"node_id": "a"}]
-    told = json.loads(pool.asked[0]["argv"][-1])
+    row = {"node_id": "a", "node_ip": "10.0.0.2", "node_name": "w", "state": "ALIVE", "state_message": ""}
+    pool = answering({"nodes": [row]})
+    assert nodes_over(pool).ray_view(NODE, address="10.0.0.1", await_alive=("a",), timeout=3) == [row]
+    told = json.loads(pool.asked[0]["argv"][-2])
     assert (told["address"], told["head_port"], told["await_alive"], told["timeout"]) == ("10.0.0.1", 1, ["a"], 3)
 
 

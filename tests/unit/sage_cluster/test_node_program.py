@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import subprocess
 import sys
@@ -9,11 +10,13 @@ import zlib
 from base64 import b64decode
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
 from sage_cluster.nodes.program import READ_PROGRAM, program
-from sage_cluster.on_node import head, logs, start, stop
+from sage_cluster.on_node import head, logs, probe, start, stop, watch
+from sage_cluster.on_node.deploy import deploy, facts
 
 PROGRAM = "import sys; print('rest:', sys.stdin.read())"
 
@@ -58,7 +61,7 @@ def test_a_module_comes_after_those_that_it_imports() -> None:
 
 
 def unpacked(text: str) -> str:
-    packed = text.partition("a2b_base64('")[2].partition("')")[0]
+    packed = text.partition('a2b_base64("')[2].partition('")')[0]
     return zlib.decompress(b64decode(packed)).decode()
 
 
@@ -72,3 +75,25 @@ def test_many_threads_make_the_same_program() -> None:
     modules = [start.start.__module__, head.start_head.__module__] * 20
     with ThreadPoolExecutor(max_workers=40) as threads:
         assert len(set(threads.map(program.__wrapped__, modules))) == len(set(modules))
+
+
+@pytest.mark.parametrize(
+    "command", [head.start_head, probe.probe, watch.watch, logs.read_log, deploy.deploy, facts.facts]
+)
+def test_a_program_goes_without_the_words_for_its_readers_and_is_the_same(command: Callable[..., object]) -> None:
+    text = unpacked(program(command.__module__))
+    sent = ast.literal_eval("[(" + text.partition(" in [(")[2].partition(")]:\n")[0] + ")]")
+    assert len(sent) >= 5
+    for name, source in sent:
+        whole = Path(sys.modules[name].__file__ or "").read_text("utf-8")
+        assert without_words(source) == without_words(whole), name
+        assert source.count("\n") == whole.count("\n"), "a traceback would show the wrong line"
+        assert len(source) < len(whole)
+
+
+def without_words(source: str) -> str:
+    tree = ast.parse(source)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str):
+            node.value.value = ""
+    return ast.dump(tree)

@@ -12,7 +12,7 @@ import pytest
 from sage_cluster.config.schema import Config
 from sage_cluster.config_manager import ConfigManager
 from sage_cluster.context import ClusterContext
-from sage_cluster.errors import NodeError, RayStartError, SageError, SshError
+from sage_cluster.errors import DefectError, NodeError, RayStartError, SageError, SshError
 from sage_cluster.nodes.parallel import on_all, start_with_retry
 from sage_cluster.nodes.spec import RayNode, worker_nodes
 from sage_cluster.ssh.pool import fan_out
@@ -72,20 +72,14 @@ def test_a_nodes_error_is_its_answer_and_holds_up_no_other() -> None:
     assert fan_out("abc", work, 2) == [("a", "A"), ("b", error), ("c", "C")]
 
 
-def test_any_other_exception_is_raised_when_what_runs_has_ended() -> None:
-    ended = threading.Event()
-    both = threading.Barrier(2)
+def test_what_nobody_foresaw_is_that_nodes_answer_too() -> None:
+    def work(name: str) -> str:
+        return name.upper() if name != "b" else {}[name]
 
-    def work(name: str) -> None:
-        both.wait(10)
-        if name == "a":
-            raise ZeroDivisionError
-        time.sleep(0.1)
-        ended.set()
-
-    with pytest.raises(ZeroDivisionError):
-        fan_out("ab", work, 2)
-    assert ended.is_set()
+    (first, (node, defect), last) = fan_out("abc", work, 2)
+    assert (first, node, last) == (("a", "A"), "b", ("c", "C"))
+    assert isinstance(defect, DefectError)
+    assert str(defect).startswith("b: unexpected KeyError: 'b' (test_node_work.py:")
 
 
 def test_no_nodes_no_work() -> None:
@@ -112,9 +106,13 @@ def test_every_node_gets_its_result_and_its_phases_are_reported(tmp_path: Path) 
     assert [phase for name, phase in told if name == "w1"] == ["starting", "starting failed"]
 
 
-def test_a_defect_of_the_program_is_not_a_result(tmp_path: Path) -> None:
-    with pytest.raises(ZeroDivisionError):
-        on_all(context(tmp_path), NODES[:1], lambda _: {"x": 1 // 0}, doing="a", done="b", limit=1)
+def test_a_defect_of_the_program_fails_its_node_and_no_other(tmp_path: Path) -> None:
+    def work(node: RayNode) -> dict[str, Any]:
+        return {"x": 1 // (node.name != "w0")}
+
+    failed, good = on_all(context(tmp_path), NODES[:2], work, doing="a", done="b", limit=1)
+    assert (failed.success, failed.phase, good.details) == (False, "a", {"x": 1})
+    assert failed.error.startswith("w0: unexpected ZeroDivisionError: ")
 
 
 def test_time_is_taken_per_node(tmp_path: Path) -> None:

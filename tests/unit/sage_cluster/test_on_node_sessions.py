@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 
 from sage_cluster.nodes.program import ANSWER, program
+from sage_cluster.on_node.processes import is_alive
 from sage_cluster.on_node.sessions import (
     COOKIE,
-    is_alive,
     remove_sessions,
     session_directories,
     session_processes,
@@ -35,8 +35,6 @@ PARENT = (
     [
         ("/opt/ray/raylet", "--raylet_socket_name={}/sockets/raylet", "raylet"),
         ("/opt/ray/gcs_server", "--log_dir={}/logs", "gcs"),
-        ("python", "--session-dir={}", "other"),
-        ("python", "--logs-dir={}/logs", "other"),
         ("ray::DashboardAgent", "--session_dir={}", "agent"),
     ],
 )
@@ -48,12 +46,17 @@ def test_a_process_belongs_by_rays_own_options(fakes: Fakes, tmp_path: Path, nam
 
 @pytest.mark.parametrize(
     ("script", "role"),
-    [("dashboard.py", "dashboard"), ("log_monitor.py", "log_monitor"), ("monitor.py", "autoscaler")],
+    [
+        ("ray/dashboard/dashboard.py", "dashboard"),
+        ("ray/_private/log_monitor.py", "log_monitor"),
+        ("ray/autoscaler/_private/monitor.py", "autoscaler"),
+    ],
 )
 def test_rays_scripts_are_known_by_their_file(fakes: Fakes, tmp_path: Path, script: str, role: str) -> None:
     path = tmp_path / script
+    path.parent.mkdir(parents=True)
     path.write_text(SLEEP)
-    made = fakes.command([sys.executable, "-u", str(path), f"--session-dir={tmp_path}/{SESSION}"])
+    made = fakes.command([sys.executable, "-u", str(path), f"--logs-dir={tmp_path}/{SESSION}/logs"])
     assert [(p.pid, p.role) for p in session_processes(str(tmp_path))] == [(made.pid, role)]
 
 
@@ -76,9 +79,10 @@ def test_children_belong_however_deep(fakes: Fakes, tmp_path: Path) -> None:
 
 def test_what_carries_the_node_id_or_the_raylets_pid_belongs(fakes: Fakes, tmp_path: Path) -> None:
     raylet = fakes.raylet(tmp_path)
-    agent = fakes.run("python", "--node_id=abc").pid
+    agent = fakes.run("ray::DashboardAgent", "--node_id=abc").pid
     worker = fakes.run("ray::IDLE", environ={"RAY_RAYLET_PID": str(raylet)}).pid
-    fakes.run("python", "--node-id=def")
+    fakes.run("ray::DashboardAgent", "--node-id=def")
+    fakes.run("python", "--node-id=abc")
     fakes.run("ray::IDLE", environ={"RAY_RAYLET_PID": str(os.getpid())})
     assert pids(tmp_path)[0] == raylet
     assert set(pids(tmp_path)) == {raylet, agent, worker}
@@ -99,6 +103,9 @@ def test_what_was_started_for_the_directory_belongs_by_its_environment(fakes: Fa
         ["grep", "raylet --session-dir={session}"],
         ["--session-dir={session}", "x"],
         ["raylet", "--session-dir={session2}"],
+        ["tail", "--log-dir={session}/logs", "-f"],
+        ["python3", "monitor.py", "--logs-dir={session}/logs"],
+        ["less", "--session-dir={session}"],
         ["raylet", "--log-dir=/elsewhere{session}"],
     ],
     ids=" ".join,
@@ -131,7 +138,7 @@ def test_a_trailing_slash_of_the_directory_makes_no_difference(fakes: Fakes, tmp
 
 
 def test_the_raylet_comes_first_and_the_gcs_second(fakes: Fakes, tmp_path: Path) -> None:
-    other = fakes.run("python", f"--session-dir={tmp_path}/{SESSION}").pid
+    other = fakes.run("ray::DashboardAgent", f"--session-dir={tmp_path}/{SESSION}").pid
     gcs = fakes.gcs(tmp_path)
     raylet = fakes.raylet(tmp_path)
     assert pids(tmp_path) == [raylet, gcs, other]

@@ -17,7 +17,7 @@ from tests.support.waiting import wait_for
 FAREWELL = (
     "import signal, sys, time\n"
     "def bye(*_):\n"
-    "    time.sleep({'raylet': 0.2, 'python': 0.1}.get(sys.argv[2], 0))  # the others must wait for it\n"
+    "    time.sleep({'raylet': 0.2, 'ray::DashboardAgent': 0.1}.get(sys.argv[2], 0))  # the others must wait for it\n"
     "    open(sys.argv[1], 'a').write(sys.argv[2] + '\\n'); sys.exit()\n"
     "signal.signal(signal.SIGTERM, bye)\n"
     "print(flush=True)\n"
@@ -65,10 +65,10 @@ def test_a_stopped_process_ends_without_force(fakes: Fakes, tmp_path: Path) -> N
 def test_the_raylet_goes_first_and_the_gcs_last(fakes: Fakes, tmp_path: Path) -> None:
     order = tmp_path / "order"
     option = f"--session-dir={tmp_path}/{SESSION}"
-    for name in ("gcs_server", "python", "raylet"):
+    for name in ("gcs_server", "ray::DashboardAgent", "raylet"):
         fakes.run(name, str(order), name, option, source=FAREWELL)
     assert stop(spec(tmp_path))["forced"] == []
-    assert order.read_text().split() == ["raylet", "python", "gcs_server"]
+    assert order.read_text().split() == ["raylet", "ray::DashboardAgent", "gcs_server"]
 
 
 def test_stopping_nothing_says_so(tmp_path: Path) -> None:
