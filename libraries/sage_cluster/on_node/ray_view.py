@@ -145,7 +145,7 @@ def _ask_state_api(spec: NodeSpec, address: str) -> list[RayRow]:
             "node_ip": row["node_ip"],
             "node_name": row["node_name"],
             "state": row["state"],
-            "state_message": row["state_message"],
+            "state_message": row["state_message"] or "",
         }
         for row in rows
     ]

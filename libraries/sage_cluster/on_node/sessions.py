@@ -23,6 +23,8 @@ SESSION_NAME = "session_[0-9][0-9][0-9][0-9]-[0-9]*_*_*_[0-9]*"  # session_2026-
 SESSION_OPTIONS = ("--session-dir", "--logs-dir", "--log-dir", "--raylet-socket-name")
 OTHER = "other"
 SERVER_ROLES = {"raylet": "raylet", "gcs_server": "gcs"}
+NAMING = {OTHER, *SERVER_ROLES.values()}
+"""Roles to which a node id adds nothing: Ray's servers name their session themselves."""
 SCRIPT_ROLES = {
     "/ray/dashboard/dashboard.py": "dashboard",
     "/ray/_private/log_monitor.py": "log_monitor",
@@ -66,7 +68,7 @@ def find_processes(temp_dir: str) -> tuple[list[RayProcess], list[RayProcess]]:
     found |= {
         p.pid
         for p in everything.values()
-        if ((p.node_id in node_ids and p.role != OTHER) or not marks.isdisjoint(p.environ)) and owner(p.pid) == me
+        if ((p.node_id in node_ids and p.role not in NAMING) or not marks.isdisjoint(p.environ)) and owner(p.pid) == me
     }
     while True:
         children = {p.pid for p in everything.values() if p.parent in found and p.pid not in found}

@@ -83,6 +83,7 @@ def test_what_carries_the_node_id_or_the_raylets_pid_belongs(fakes: Fakes, tmp_p
     worker = fakes.run("ray::IDLE", environ={"RAY_RAYLET_PID": str(raylet)}).pid
     fakes.run("ray::DashboardAgent", "--node-id=def")
     fakes.run("python", "--node-id=abc")
+    fakes.raylet(tmp_path / "other")  # of another session, though with the same id
     fakes.run("ray::IDLE", environ={"RAY_RAYLET_PID": str(os.getpid())})
     assert pids(tmp_path)[0] == raylet
     assert set(pids(tmp_path)) == {raylet, agent, worker}
