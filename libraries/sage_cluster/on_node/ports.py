@@ -6,7 +6,7 @@ import errno
 import socket
 from pathlib import Path
 
-from sage_cluster.on_node.processes import read_words
+from sage_cluster.on_node.processes import all_processes, read_words
 
 LISTEN = "0A"
 
@@ -61,10 +61,10 @@ def listening_ports(pids: set[int]) -> dict[int, int]:
 
 def _listener(port: int) -> str:
     wanted = {inode for number, inode in _listening_sockets() if number == port}
-    for entry in Path("/proc").glob("[0-9]*"):
-        if not wanted.isdisjoint(_socket_inodes(int(entry.name))):
-            words = read_words(int(entry.name), "cmdline")
-            return f"process {entry.name} ({' '.join(words)[:80].strip()})"
+    for process in all_processes():
+        if not wanted.isdisjoint(_socket_inodes(process.pid)):
+            words = read_words(process.pid, "cmdline")
+            return f"process {process.pid} ({' '.join(words)[:80]})"
     return ""
 
 

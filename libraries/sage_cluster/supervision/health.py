@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import Any
 
 from sage_cluster.config.schema import RecoveryConfig
+from sage_cluster.on_node.protocol import Beat
 
 BUSY_FACTOR = 5
 REJOIN_SECONDS = 30.0  # how long a kept worker may take to come back to Ray's view after its head
@@ -41,7 +42,7 @@ class NodeRecord:
     name: str
     role: str
     known_since: float
-    beat: dict[str, Any] | None = None
+    beat: Beat | None = None
     beat_at: float = 0.0
     contact_error: str = ""
     sshd_refuses: bool = False

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from sage_cluster.config.schema import RecoveryConfig
+from sage_cluster.on_node.protocol import RayRow
 from sage_cluster.supervision.health import NodeRecord
 from sage_cluster.waiting import Deadline
 
@@ -44,7 +45,7 @@ class RaysView:
     """Ray's states by node id, made once from each answer of the head."""
 
     def __init__(self) -> None:
-        self._rows: list[dict[str, Any]] = []
+        self._rows: list[RayRow] = []
         self._states: dict[str, str] = {}
 
     def of(self, head: NodeRecord | None, now: float, settings: RecoveryConfig) -> dict[str, str] | None:

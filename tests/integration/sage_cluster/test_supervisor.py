@@ -10,6 +10,7 @@ from signal import SIGCONT, SIGSTOP
 import pytest
 
 from sage_cluster import ClusterManager, ConfigManager, SageError
+from sage_cluster.nodes.agent import SILENCE_SECONDS
 from sage_lab import Lab
 from tests.support.supervisor import events, kinds, signal, states, wait_until_all_run
 from tests.support.waiting import wait_for
@@ -83,6 +84,24 @@ def test_a_short_cut_is_noticed_and_waited_out(lab: Lab, supervised: ClusterMana
         lab.node("worker-1").plug()
     wait_until_all_run(supervised, 30)
     assert "decided" not in kinds(events(supervised, since, "worker-1"))
+
+
+def test_a_cut_leaves_no_watch_on_the_node(lab: Lab, supervised: ClusterManager) -> None:
+    """Its connection is not closed for the node, which would keep one watch and two sshd for each cut for hours."""
+    for _ in range(2):
+        lab.unplug("worker-1")
+        try:
+            wait_for(lambda: states(supervised)["worker-1"], "lost", 8)
+        finally:
+            lab.plug("worker-1")
+        wait_until_all_run(supervised, 30)
+    wait_for(lambda: watches(lab, "worker-1"), 1, 2 * SILENCE_SECONDS)
+
+
+def watches(lab: Lab, node: str) -> int:
+    """How many watches run there."""
+    shown = lab.run(node, ["ps", "-ww", "-eo", "args"]).stdout.splitlines()
+    return sum(" watch {" in line and " -I -S -c " in line and not line.startswith("bash") for line in shown)
 
 
 def test_a_worker_whose_power_returns_is_started(lab: Lab, supervised: ClusterManager) -> None:
