@@ -1,4 +1,8 @@
-"""One SSH connection to one node, and commands on it, each with a deadline."""
+"""One SSH connection to one node, and commands on it, each with a deadline.
+
+Where paramiko waits without one, the connection is shut down when the time is over (`sage_cluster.ssh.deadline`): a
+node that does not answer the protocol itself in time has no connection that could still be used.
+"""
 
 from __future__ import annotations
 
@@ -8,21 +12,23 @@ import shlex
 import socket
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import paramiko
 
 from sage_cluster.errors import CommandTimeoutError, ConnectionLostError, StaleConnectionError
+from sage_cluster.ssh.deadline import Deadline, within
 from sage_cluster.ssh.host_keys import known_name
+from sage_cluster.ssh.text import printable
+from sage_cluster.ssh.transport import BROKEN
 
 MARGIN_SECONDS = 5.0
 TRAILING_SECONDS = 1.0
-STREAM_SECONDS = 10.0
 SESSIONS_PER_CONNECTION = 8  # sshd allows 10 (MaxSessions in sshd_config(5))
 OUTPUT_BYTES = 10_000_000
+LINE_BYTES = 10_000_000
 TIMED_OUT = 124  # exit status of timeout(1)
-BROKEN = (OSError, EOFError, paramiko.SSHException)  # what paramiko raises when a socket breaks
 KILLED = -1  # what paramiko gives for a command that a signal ended, and for one whose connection broke
 
 
@@ -56,8 +62,10 @@ class CommandResult:
 class SshConnection:
     """An authenticated connection; many commands may run on it at once. Made by `open_connection`."""
 
-    def __init__(self, target: Target, transport: paramiko.Transport) -> None:
+    def __init__(self, target: Target, transport: paramiko.Transport, answer_timeout: float) -> None:
+        """``answer_timeout``: seconds that the node may take to answer a request of the protocol."""
         self.target = target
+        self.answer_timeout = answer_timeout
         self._transport = transport
         self._sessions = threading.BoundedSemaphore(SESSIONS_PER_CONNECTION)
 
@@ -73,9 +81,13 @@ class SshConnection:
 
     def close(self) -> None:
         """Close it; running commands fail with ConnectionLostError."""
-        with contextlib.suppress(OSError):  # its thread notices this at once, a close only when it wakes up
-            self._transport.sock.shutdown(socket.SHUT_RDWR)
+        self.abort()  # its thread notices this at once, a close only when it wakes up
         self._transport.close()
+
+    def abort(self) -> None:
+        """Break the connection, without waiting for anything: whoever uses it gets an error."""
+        with contextlib.suppress(OSError):
+            self._transport.sock.shutdown(socket.SHUT_RDWR)
 
     def run(
         self,
@@ -93,7 +105,7 @@ class SshConnection:
         """
         began = time.monotonic()
         words = ("timeout", "--kill-after=2", f"{timeout:g}", *argv)
-        with self._sessions:
+        with self._session(argv, timeout), within(timeout + MARGIN_SECONDS + 1, self.abort) as deadline:
             channel = self._open_channel(timeout)
             channel.settimeout(timeout)
             try:
@@ -103,17 +115,16 @@ class SshConnection:
                 reader = _Reader(channel, began + timeout + MARGIN_SECONDS, on_output)
                 ended = reader.read()
             except BROKEN as error:
+                if deadline.passed:
+                    raise self._late(argv, timeout, "the node did not answer the request to run it") from error
                 raise self.lost(error) from error
             finally:
-                channel.close()
+                with contextlib.suppress(*BROKEN):
+                    channel.close()
         elapsed = time.monotonic() - began
         returncode = channel.recv_exit_status() if ended and channel.exit_status_ready() else None
         if returncode == TIMED_OUT or not ended:
-            raise CommandTimeoutError(
-                f"'{shlex.join(argv)[:200]}' did not end within {timeout:g} s; last output: {reader.tail()}",
-                where=str(self.target),
-                fix="look at the node's load and network, or allow more time (ssh.command_timeout)",
-            )
+            raise self._late(argv, timeout, f"last output: {reader.tail()}")
         if returncode is None or (returncode == KILLED and not self.is_open):
             raise self.lost("the connection closed before the command ended")
         return CommandResult(
@@ -128,12 +139,29 @@ class SshConnection:
 
     def stream(self, argv: Sequence[str]) -> SshStream:
         """Begin a command that runs on, to talk with it line by line. Raises ConnectionLostError."""
-        channel = self._open_channel(STREAM_SECONDS)
-        try:
-            channel.exec_command(shlex.join(argv).encode())
-        except BROKEN as error:
-            raise self.lost(error) from error
+        with within(self.answer_timeout + 1, self.abort):
+            channel = self._open_channel(self.answer_timeout)
+            try:
+                channel.exec_command(shlex.join(argv).encode())
+            except BROKEN as error:
+                raise self.lost(error) from error
         return SshStream(self, channel)
+
+    @contextlib.contextmanager
+    def _session(self, argv: Sequence[str], timeout: float) -> Iterator[None]:
+        if not self._sessions.acquire(timeout=timeout):
+            raise self._late(argv, timeout, f"it did not begin: {SESSIONS_PER_CONNECTION} other commands run")
+        try:
+            yield
+        finally:
+            self._sessions.release()
+
+    def _late(self, argv: Sequence[str], timeout: float, what: str) -> CommandTimeoutError:
+        return CommandTimeoutError(
+            f"'{shlex.join(argv)[:200]}' did not end within {timeout:g} s; {what}",
+            where=str(self.target),
+            fix="look at the node's load and network, or allow more time (ssh.command_timeout)",
+        )
 
     def _open_channel(self, timeout: float) -> paramiko.Channel:
         try:
@@ -144,7 +172,7 @@ class SshConnection:
     def lost(self, reason: object, kind: type[ConnectionLostError] = ConnectionLostError) -> ConnectionLostError:
         """The error for this connection having broken."""
         return kind(
-            f"the connection broke: {str(reason) or type(reason).__name__}",
+            f"the connection broke: {printable(str(reason)) or type(reason).__name__}",
             where=str(self.target),
             fix="see whether the node is up and its network is whole, then try again",
         )
@@ -156,13 +184,16 @@ class SshStream:
     def __init__(self, connection: SshConnection, channel: paramiko.Channel) -> None:
         self._connection = connection
         self._channel = channel
-        self._rest = b""
+        self._rest: list[bytes] = []
+        self._rest_bytes = 0
 
     def send(self, text: str) -> None:
         """Write to the command. Raises ConnectionLostError."""
-        self._channel.settimeout(STREAM_SECONDS)
+        seconds = self._connection.answer_timeout
+        self._channel.settimeout(seconds)
         try:
-            self._channel.sendall(text.encode())
+            with self._bounded(seconds):
+                self._channel.sendall(text.encode())
         except BROKEN as error:
             raise self._connection.lost(error) from error
 
@@ -170,19 +201,32 @@ class SshStream:
         """The lines that came by now, or within ``timeout`` seconds, perhaps none. ConnectionLostError at the end."""
         self._channel.settimeout(timeout)
         try:
-            chunk = self._channel.recv(65536)
+            with self._bounded(timeout):
+                chunk = self._channel.recv(65536)
         except TimeoutError:
             return []
+        except BROKEN as error:
+            raise self._connection.lost(error) from error
         if not chunk:
             said = self._channel.recv_stderr(2000).decode(errors="replace") if self._channel.recv_stderr_ready() else ""
             raise self._connection.lost(said.strip() or "the command ended")
-        *lines, self._rest = (self._rest + chunk).split(b"\n")
-        return [line.decode(errors="replace") for line in lines]
+        *whole, rest = chunk.split(b"\n")
+        if whole:
+            whole[0] = b"".join([*self._rest, whole[0]])
+            self._rest, self._rest_bytes = [], 0
+        self._rest.append(rest)
+        self._rest_bytes += len(rest)
+        if self._rest_bytes > LINE_BYTES:
+            raise self._connection.lost(f"the command wrote a line of more than {LINE_BYTES:,} bytes")
+        return [line.decode(errors="replace") for line in whole]
 
     def close(self) -> None:
         """Close it; the connection stays open. Broken already is no error."""
-        with contextlib.suppress(*BROKEN):
+        with contextlib.suppress(*BROKEN), self._bounded(0.0):
             self._channel.close()
+
+    def _bounded(self, seconds: float) -> contextlib.AbstractContextManager[Deadline]:
+        return within(seconds + self._connection.answer_timeout, self._connection.abort)
 
 
 class _Reader:
@@ -201,37 +245,42 @@ class _Reader:
         poll.register(self._channel.fileno(), select.POLLIN)
         ended_at = None
         while True:
-            self._drain()
+            busy = self._take()
             now = time.monotonic()
+            if now >= self._deadline:
+                return False
             if self._channel.eof_received or self._channel.closed:
-                self._channel.status_event.wait(max(0.0, self._deadline - now))
-                self._drain()
+                self._channel.status_event.wait(self._deadline - now)
+                while self._take() and time.monotonic() < self._deadline:
+                    pass
                 return self._channel.status_event.is_set()
             if self._channel.exit_status_ready():
                 # A child in the background may hold the output open for ever: what comes late is not waited for.
                 ended_at = ended_at or now
                 if now >= ended_at + TRAILING_SECONDS:
                     return True
-            if now >= self._deadline:
-                return False
-            until = min(self._deadline, (ended_at or now) + TRAILING_SECONDS)
-            poll.poll(max(1.0, (until - now) * 1000))
+            if not busy:
+                until = min(self._deadline, (ended_at or now) + TRAILING_SECONDS)
+                poll.poll(max(1.0, (until - now) * 1000))
 
     def text(self, stream: str) -> str:
         return self._parts[stream].decode(errors="replace")
 
     def tail(self) -> str:
         said = (self.text("stderr") or self.text("stdout")).strip().splitlines()
-        return repr(said[-1][-200:]) if said else "none"
+        return repr(printable(said[-1][-200:])) if said else "none"
 
-    def _drain(self) -> None:
-        while self._channel.recv_ready():
+    def _take(self) -> bool:
+        """Take one piece of each output. False when nothing had come."""
+        out, err = self._channel.recv_ready(), self._channel.recv_stderr_ready()
+        if out:
             chunk = self._channel.recv(65536)
             self._keep("stdout", chunk)
             if self._on_output:
                 self._on_output(chunk.decode(errors="replace"))
-        while self._channel.recv_stderr_ready():
+        if err:
             self._keep("stderr", self._channel.recv_stderr(65536))
+        return out or err
 
     def _keep(self, stream: str, chunk: bytes) -> None:
         room = OUTPUT_BYTES - len(self._parts[stream])

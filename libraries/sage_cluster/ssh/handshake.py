@@ -1,12 +1,21 @@
-"""Opening an SSH connection: reach the host, check that it is the right one, log in; each failure has its own error."""
+"""Opening an SSH connection: reach the host, check that it is the right one, log in; each failure has its own error.
+
+Every step has its deadline: the name and the TCP connection, the greeting, the exchange of keys, and the login with all
+keys together may each take ``ssh.connect_timeout``.
+"""
 
 from __future__ import annotations
 
 import errno
-import logging
+import queue
+import re
+import select
 import socket
+import threading
 import time
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext, suppress
+from functools import partial
 from pathlib import Path
 
 import paramiko
@@ -20,14 +29,17 @@ from sage_cluster.errors import (
     SshError,
     UnknownHostError,
 )
-from sage_cluster.ssh.connection import BROKEN, SshConnection, Target
-from sage_cluster.ssh.host_keys import check_host_key, known_keys
+from sage_cluster.ssh.connection import SshConnection, Target
+from sage_cluster.ssh.deadline import within
+from sage_cluster.ssh.host_keys import HostKey, KnownHosts
+from sage_cluster.ssh.identities import Identities
+from sage_cluster.ssh.text import printable
+from sage_cluster.ssh.transport import BROKEN, ClientTransport
 
 KEEPALIVE_SECONDS = 5
 IDLE_SECONDS = 1.0
 WAITED_SECONDS = 10.0
-# paramiko would print what becomes one of our errors anyway.
-logging.getLogger("paramiko").addHandler(logging.NullHandler())
+GREETING_BYTES = 8192  # OpenSSH's limit for a line before the greeting
 UNREACHABLE = {errno.EHOSTUNREACH, errno.ENETUNREACH, errno.ETIMEDOUT, errno.EHOSTDOWN}
 
 
@@ -36,7 +48,7 @@ def open_connection(
 ) -> SshConnection:
     """Connect and log in once, within ``settings.connect_timeout`` seconds a step.
 
-    ``turns`` is entered for the handshake, once the host has answered: one that does not takes no turn from others.
+    ``turns`` is entered for the handshake, once the host has greeted: one that does not takes no turn from others.
 
     Raises the SshError that fits: UnknownHostError, ConnectionRefusedByHostError, ConnectTimeoutError,
     HostKeyUnknownError, HostKeyChangedError, AuthenticationError, ConnectionLostError.
@@ -48,60 +60,79 @@ def open_connection(
             # Its sshd counts the wait as part of the login (LoginGraceTime), and would end it in the midst.
             sock.close()
             sock = _connect(target, settings.connect_timeout)
-        return SshConnection(target, _handshake(target, sock, settings))
+        return SshConnection(target, _handshake(target, sock, settings), settings.connect_timeout)
 
 
 def _handshake(target: Target, sock: socket.socket, settings: SshConfig) -> paramiko.Transport:
-    known_hosts = Path(settings.known_hosts).expanduser()
-    transport = paramiko.Transport(sock)
+    known_hosts = KnownHosts(Path(settings.known_hosts).expanduser())
+    transport = ClientTransport(sock, partial(known_hosts.algorithms, target.host, target.port))
     sock.settimeout(IDLE_SECONDS)  # after paramiko, which would have every idle connection wake up ten times a second
+    seconds = settings.connect_timeout
     try:
-        transport.banner_timeout = settings.connect_timeout
-        transport.auth_timeout = settings.connect_timeout
-        transport.set_keepalive(KEEPALIVE_SECONDS)
-        known = known_keys(known_hosts, str(target))
-        options = transport.get_security_options()
-        if known:
-            options.key_types = [
-                *(t for t in options.key_types if t in known),
-                *(t for t in options.key_types if t not in known),
-            ]
-        transport.start_client(timeout=settings.connect_timeout)
-        if transport.is_active() and not transport.initial_kex_done:  # paramiko returns in silence when time is up
-            raise ConnectionLostError(
-                f"the SSH handshake did not end within {settings.connect_timeout:g} s",
-                where=str(target),
-                fix="see whether the node or this machine is overloaded, or raise ssh.connect_timeout",
-            )
-        check_host_key(
-            str(target),
-            transport.get_remote_server_key(),
-            known_hosts,
-            accept_new=settings.host_keys == "accept-new",
-        )
+        _exchange_keys(target, transport, seconds)
+        shown = HostKey.of(transport.get_remote_server_key())
+        known_hosts.check(target.host, target.port, shown, accept_new=settings.host_keys == "accept-new")
         _log_in(target, transport, settings)
+        transport.set_keepalive(KEEPALIVE_SECONDS)
     except SshError:
-        transport.close()
+        _end(transport)
         raise
     except BROKEN as error:
-        transport.close()
+        _end(transport)
         raise ConnectionLostError(
-            f"the SSH handshake failed: {error or type(error).__name__}",
+            f"the SSH handshake failed: {printable(str(error)) or type(error).__name__}",
             where=str(target),
             fix="see whether sshd is overloaded there (MaxStartups in its log), then try again",
         ) from error
     return transport
 
 
+def _exchange_keys(target: Target, transport: ClientTransport, seconds: float) -> None:
+    transport.banner_timeout = transport.handshake_timeout = transport.clear_to_send_timeout = seconds
+    with within(seconds, _shut(transport.sock)) as deadline:
+        with suppress(*BROKEN):
+            transport.start_client(timeout=seconds + 1)
+        if transport.initial_kex_done and transport.is_active():
+            return
+    if not deadline.passed:
+        raise transport.get_exception() or EOFError("the node closed the connection")
+    raise ConnectionLostError(
+        f"the SSH handshake did not end within {seconds:g} s",
+        where=str(target),
+        fix="see whether the node or this machine is overloaded, or raise ssh.connect_timeout",
+    )
+
+
+def _end(transport: paramiko.Transport) -> None:
+    _shut(transport.sock)()  # its thread notices this at once, a close only when it wakes up
+    transport.close()
+    transport.sock.close()
+
+
+def _shut(sock: socket.socket | paramiko.Channel) -> Callable[[], None]:
+    def shut() -> None:
+        with suppress(OSError):
+            sock.shutdown(socket.SHUT_RDWR)
+
+    return shut
+
+
 def _connect(target: Target, timeout: float) -> socket.socket:
     where = str(target)
+    deadline = time.monotonic() + timeout
     try:
-        sock = socket.create_connection((target.host, target.port), timeout)
+        sock = _dial(target, deadline)
     except socket.gaierror as error:
         raise UnknownHostError(
             f"the name does not resolve: {error.strerror}",
             where=where,
             fix="correct the host in the configuration, or add it to the DNS or to /etc/hosts",
+        ) from error
+    except UnicodeError as error:
+        raise UnknownHostError(
+            "this is no name of a host: each part between the dots has 1 to 63 characters",
+            where=where,
+            fix="correct the host in the configuration",
         ) from error
     except ConnectionRefusedError as error:
         raise ConnectionRefusedByHostError(
@@ -110,15 +141,97 @@ def _connect(target: Target, timeout: float) -> socket.socket:
             fix="start sshd on the node, or correct the port",
         ) from error
     except TimeoutError as error:
-        raise _unanswered(where, f"no answer within {timeout:g} s") from error
+        raise _unanswered(where, f"{error or 'no answer'} within {timeout:g} s") from error
     except OSError as error:
         if error.errno in UNREACHABLE:
             raise _unanswered(where, error.strerror or str(error)) from error
         raise ConnectionLostError(f"cannot connect: {error}", where=where) from error
+    try:
+        _await_greeting(target, sock, timeout)
+    except OSError as error:
+        sock.close()
+        raise ConnectionLostError(
+            f"the SSH handshake failed: the connection was closed before the greeting: {error}",
+            where=where,
+            fix="see whether sshd is overloaded there (MaxStartups in its log), then try again",
+        ) from error
+    except SshError:
+        sock.close()
+        raise
     # Unacknowledged data ends the connection after this time: without it a cut-off node is noticed after 15 minutes.
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(timeout * 1000))
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return sock
+
+
+def _dial(target: Target, deadline: float) -> socket.socket:
+    """The first of the host's addresses that takes the connection."""
+    error: OSError = TimeoutError("no answer")
+    for family, kind, protocol, _, address in _resolve(target, deadline):
+        left = deadline - time.monotonic()
+        if left <= 0:
+            break
+        sock = socket.socket(family, kind, protocol)
+        try:
+            sock.settimeout(left)
+            sock.connect(address)
+        except OSError as reason:
+            sock.close()
+            error = TimeoutError("no answer") if isinstance(reason, TimeoutError) else reason
+        else:
+            return sock
+    raise error
+
+
+_Address = tuple[int, int, int, str, tuple[object, ...]]
+
+
+def _resolve(target: Target, deadline: float) -> list[_Address]:
+    """The addresses of a name. The resolver knows no deadline, so it is asked in a thread of its own."""
+    ask = partial(socket.getaddrinfo, target.host, target.port, type=socket.SOCK_STREAM)
+    with suppress(socket.gaierror, UnicodeError):
+        return list(ask(flags=socket.AI_NUMERICHOST))
+    answer: queue.SimpleQueue[list[_Address] | OSError | UnicodeError] = queue.SimpleQueue()
+
+    def look_up() -> None:
+        try:
+            answer.put(list(ask()))
+        except (OSError, UnicodeError) as error:
+            answer.put(error)
+
+    threading.Thread(target=look_up, name=f"resolve-{target.host}", daemon=True).start()
+    try:
+        found = answer.get(timeout=max(0.0, deadline - time.monotonic()))
+    except queue.Empty:
+        raise TimeoutError("no answer of the resolver (DNS)") from None
+    if isinstance(found, Exception):
+        raise found
+    return found
+
+
+def _await_greeting(target: Target, sock: socket.socket, seconds: float) -> None:
+    """Wait until "SSH-..." has come, which is left to be read.
+
+    Raises ConnectTimeoutError, ConnectionLostError, and OSError when the connection ends.
+    """
+    deadline = time.monotonic() + seconds
+    poll = select.poll()
+    poll.register(sock, select.POLLIN)
+    seen = b""
+    while not re.search(rb"^SSH-[^\n]*\n", seen, re.MULTILINE):
+        said = f"; it says {printable(seen[:60].decode(errors='replace'))!r}" if seen else ""
+        if len(seen) >= GREETING_BYTES:
+            raise ConnectionLostError(
+                f"what listens there is no SSH server{said}", where=str(target), fix="correct the port"
+            )
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, len(seen) + 1)  # so that poll waits for more
+        left = deadline - time.monotonic()
+        if left <= 0 or not poll.poll(left * 1000):
+            raise _unanswered(str(target), f"it takes connections, but gave no SSH greeting within {seconds:g} s{said}")
+        before, seen = seen, sock.recv(GREETING_BYTES, socket.MSG_PEEK)
+        if len(seen) <= len(before):
+            raise ConnectionResetError(f"it ended{said}")
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, 1)
 
 
 def _unanswered(where: str, reason: str) -> ConnectTimeoutError:
@@ -130,50 +243,53 @@ def _unanswered(where: str, reason: str) -> ConnectTimeoutError:
 
 
 def _log_in(target: Target, transport: paramiko.Transport, settings: SshConfig) -> None:
-    keys = _keys(target, settings)
-    if not keys:
-        raise AuthenticationError(
-            "there is no SSH key to log in with",
-            where=str(target),
-            fix="set ssh.key_path in the configuration, or load a key into the SSH agent",
-        )
+    """Try the keys, one after another. sshd hangs up after some (MaxAuthTries)."""
+    where, seconds, user = str(target), settings.connect_timeout, settings.user
+    transport.auth_timeout = seconds
+    wanted: list[str] = []
     refused = False
-    for key in keys:
-        began = time.monotonic()
-        try:
-            transport.auth_publickey(settings.user, key)
-        except paramiko.AuthenticationException as error:
-            # paramiko says the same of a node that refused the key, that did not answer in time, and that hung up.
-            if time.monotonic() - began >= settings.connect_timeout:
-                raise _unanswered(str(target), f"the login had no answer in {settings.connect_timeout:g} s") from error
-            if transport.is_active():
-                refused = True
-                continue
-            if refused:  # sshd hangs up after so many keys (MaxAuthTries)
-                break
-            raise ConnectionLostError(
-                f"the node ended the connection during the login of user '{settings.user}'",
-                where=str(target),
-                fix="see sshd's log there: a login that took too long (LoginGraceTime), or a user who may not log in",
-            ) from error
-        if transport.is_authenticated():
-            return
-    raise AuthenticationError(
-        f"user '{settings.user}' is not accepted with {settings.key_path or 'the keys of the SSH agent'}",
-        where=str(target),
-        fix=f"add the public key to ~{settings.user}/.ssh/authorized_keys there, or correct ssh.user and ssh.key_path",
-    )
+    with Identities(settings.key_path, where, seconds) as identities:
 
+        def give_up() -> None:
+            _shut(transport.sock)()
+            identities.close()
 
-def _keys(target: Target, settings: SshConfig) -> list[paramiko.PKey]:
-    if not settings.key_path:
-        return list(paramiko.Agent().get_keys())
-    path = Path(settings.key_path).expanduser()
-    try:
-        return [paramiko.PKey.from_path(path)]
-    except (OSError, ValueError, paramiko.SSHException) as error:
+        with within(seconds, give_up) as deadline:
+            for key in identities.each():
+                try:
+                    wanted = transport.auth_publickey(user, key)
+                except paramiko.BadAuthenticationType as error:
+                    wanted = error.allowed_types
+                    break
+                except paramiko.AuthenticationException:
+                    # paramiko says the same of a node that refused the key, was silent, or hung up.
+                    if not transport.is_active():
+                        break
+                    refused = True
+                except BROKEN:
+                    if transport.is_active():
+                        raise
+                    break
+                if transport.is_authenticated():
+                    return
+                if wanted:
+                    break
+    if deadline.passed:
+        raise _unanswered(where, f"the login had no answer in {seconds:g} s")
+    if wanted:
         raise AuthenticationError(
-            f"the key file {path} cannot be used: {error}",
-            where=str(target),
-            fix="set ssh.key_path to a readable private key without a passphrase, or use the SSH agent",
-        ) from error
+            f"the node wants more than a key from user '{user}': {printable(', '.join(wanted))}",
+            where=where,
+            fix="let sshd take a key alone from this user there (AuthenticationMethods publickey)",
+        )
+    if not transport.is_active() and not refused:
+        raise ConnectionLostError(
+            f"the node ended the connection during the login of user '{user}'",
+            where=where,
+            fix="see sshd's log there: a login that took too long (LoginGraceTime), or a user who may not log in",
+        )
+    raise AuthenticationError(
+        f"user '{user}' is not accepted with {identities.description}",
+        where=where,
+        fix=f"add the public key to ~{user}/.ssh/authorized_keys there, or correct ssh.user and ssh.key_path",
+    )
