@@ -268,7 +268,7 @@ class _Reader:
 
     def tail(self) -> str:
         said = (self.text("stderr") or self.text("stdout")).strip().splitlines()
-        return repr(printable(said[-1][-200:])) if said else "none"
+        return f"'{printable(said[-1][-200:])}'" if said else "none"
 
     def _take(self) -> bool:
         """Take one piece of each output. False when nothing had come."""

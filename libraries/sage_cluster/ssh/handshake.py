@@ -89,13 +89,16 @@ def _handshake(target: Target, sock: socket.socket, settings: SshConfig) -> para
 
 def _exchange_keys(target: Target, transport: ClientTransport, seconds: float) -> None:
     transport.banner_timeout = transport.handshake_timeout = transport.clear_to_send_timeout = seconds
+    failure: Exception = EOFError("the node closed the connection")
     with within(seconds, _shut(transport.sock)) as deadline:
-        with suppress(*BROKEN):
+        try:
             transport.start_client(timeout=seconds + 1)
+        except BROKEN as error:
+            failure = error
         if transport.initial_kex_done and transport.is_active():
             return
     if not deadline.passed:
-        raise transport.get_exception() or EOFError("the node closed the connection")
+        raise failure
     raise ConnectionLostError(
         f"the SSH handshake did not end within {seconds:g} s",
         where=str(target),
@@ -219,7 +222,8 @@ def _await_greeting(target: Target, sock: socket.socket, seconds: float) -> None
     poll.register(sock, select.POLLIN)
     seen = b""
     while not re.search(rb"^SSH-[^\n]*\n", seen, re.MULTILINE):
-        said = f"; it says {printable(seen[:60].decode(errors='replace'))!r}" if seen else ""
+        first = printable(seen.split(b"\n")[0][:60].decode(errors="replace"))
+        said = f"; it says '{first}'" if seen else ""
         if len(seen) >= GREETING_BYTES:
             raise ConnectionLostError(
                 f"what listens there is no SSH server{said}", where=str(target), fix="correct the port"
