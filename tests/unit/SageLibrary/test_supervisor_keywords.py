@@ -9,6 +9,7 @@ import time
 
 import pytest
 
+from sage_cluster.state.holder import start_of
 from SageLibrary.context import Stage
 from SageLibrary.keywords.supervisor import SupervisorKeywords
 
