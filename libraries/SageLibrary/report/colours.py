@@ -24,8 +24,8 @@ COLOURS = {
     "recovering": "#4a90d9",
     "quarantined": "#8a5cc9",
 }
-AT_REST = {"stopped", "removed", "unreachable", "cut_off", "hung", "lost", "quarantined"}
-"""States in which a node does no work."""
+DOWN = {"stopped", "removed", "unreachable", "cut_off", "hung", "lost", "recovering", "quarantined"}
+"""States in which a node does no work for the cluster."""
 UNKNOWN = "#e0573e"
 BAD = "#e0483e"
 GOOD = "#2e9e5b"

@@ -15,7 +15,7 @@ from SageLibrary.recording.recording import NOBODY, Mark, Operation, Recording, 
 from SageLibrary.recording.run import RecordedTest
 from SageLibrary.report import legend, wording
 from SageLibrary.report.axis import Axis
-from SageLibrary.report.colours import AT_REST, BAD, GOOD, colour_of
+from SageLibrary.report.colours import BAD, DOWN, GOOD, colour_of
 from SageLibrary.report.frame import render
 
 WIDTH = 760
@@ -174,7 +174,7 @@ def _bars(said: Sequence[tuple[Sight, str]], axis: Axis) -> list[Bar]:
         state = f"{saying}{wording.plain(sight.state)}" if sight.state != NOBODY else "nobody looked"
         hint = f"{sight.node}: {state}, {axis.told(sight.at)} to {axis.told(until)}"
         x, colour = axis.x(sight.at), "" if sight.state == NOBODY else colour_of(sight.state)
-        bars.append(Bar(x, max(axis.x(until) - x, 1.0), hint, colour, low=sight.state in AT_REST))
+        bars.append(Bar(x, max(axis.x(until) - x, 1.0), hint, colour, low=sight.state in DOWN))
     return bars
 
 

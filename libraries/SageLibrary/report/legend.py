@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from SageLibrary.recording.figures import Figures
 from SageLibrary.recording.recording import NOBODY, Recording
 from SageLibrary.report import wording
-from SageLibrary.report.colours import AT_REST, colour_of
+from SageLibrary.report.colours import DOWN, colour_of
 
 ROW = 20
 LETTER = 6.6
@@ -42,7 +42,7 @@ def entries(recording: Recording, figures: list[Figures], left: float, y: float)
 def _meanings(recording: Recording, figures: list[Figures]) -> Iterator[tuple[str, str, str]]:
     for state in dict.fromkeys(sight.state for sight in (*recording.sights, *recording.beliefs)):
         if state != NOBODY:
-            yield "low state" if state in AT_REST else "state", colour_of(state), wording.plain(state)
+            yield "low state" if state in DOWN else "state", colour_of(state), wording.plain(state)
     if recording.beliefs:
         yield "bars", "", "thick: the newest word on a node; thin: what the supervisor thought"
     if figures:
