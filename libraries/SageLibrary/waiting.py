@@ -1,4 +1,4 @@
-"""The one waiting helper: it asks until it is true or the time is up, and says what was seen on the way.
+"""The waiting helpers: one asks until it is true or the time is up, one as long as it has to be true.
 
 Suites say how long a wait may be on nodes of pace 1; on a slower lab all waits are stretched, and here alone.
 """
@@ -56,3 +56,20 @@ def wait_until(
             way = ", then ".join(f"'{state}' from {when:.1f} s on" for when, state in seen)
             raise AssertionError(f"{what} was '{now}', should be '{should}' within {seconds:g} s; seen: {way}")
         time.sleep(min(POLL_SECONDS, max(0.0, seconds - at)))
+
+
+def stays(
+    what: str, observe: Callable[[], Seen], good: Callable[[Seen], bool], lasting: timedelta, should: str
+) -> None:
+    """Observe again and again for as long as this, and at least once. AssertionError at the first that is not good."""
+    began = time.monotonic()
+    while True:
+        seen = observe()
+        at = time.monotonic() - began
+        if not good(seen):
+            raise AssertionError(
+                f"{what} was '{seen}' after {at:.1f} s, should be '{should}' for {lasting.total_seconds():g} s"
+            )
+        if at >= lasting.total_seconds():
+            return
+        time.sleep(min(POLL_SECONDS, lasting.total_seconds() - at))

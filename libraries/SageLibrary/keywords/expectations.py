@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from datetime import timedelta
 
 from robot.api import SkipExecution, logger
@@ -12,7 +11,7 @@ from robot.api.deco import keyword
 from sage_cluster import ClusterStatus, NodeState
 from SageLibrary.arguments.node_name import NodeName
 from SageLibrary.keywords.component import Component
-from SageLibrary.waiting import stretched, wait_until
+from SageLibrary.waiting import stays, stretched, wait_until
 
 NOW = timedelta(seconds=0)
 
@@ -63,7 +62,7 @@ class ExpectationKeywords(Component):
         """
         wait_until(
             f"the state of {node}",
-            lambda: self._status().node(node).state.value,
+            lambda: self._state_of(node),
             lambda seen: seen == state.value,
             within,
             state.value,
@@ -72,9 +71,9 @@ class ExpectationKeywords(Component):
     @keyword
     def node_should_stay(self, node: NodeName, state: NodeState, lasting: timedelta) -> None:
         """A node is in this state now and for as long as this."""
-        until = time.monotonic() + lasting.total_seconds()
-        while time.monotonic() < until:
-            self.node_should_be(node, state)
+        stays(
+            f"the state of {node}", lambda: self._state_of(node), lambda seen: seen == state.value, lasting, state.value
+        )
 
     @keyword
     def every_node_should_be(self, state: NodeState, within: timedelta = NOW) -> None:
@@ -117,6 +116,9 @@ class ExpectationKeywords(Component):
             raise AssertionError(f"the dashboard's session was '{answer['session']}', should be '{session}'")
         logger.info(f"dashboard at {answer['url']}, Ray {answer['ray_version']}")
         return str(answer["url"])
+
+    def _state_of(self, node: str) -> str:
+        return self._status().node(node).state.value
 
     def _status(self) -> ClusterStatus:
         status = self.stage.cluster.status_cluster()

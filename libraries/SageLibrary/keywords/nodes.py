@@ -14,7 +14,7 @@ from sage_lab import Lab
 from sage_lab.faults import cluster_processes
 from SageLibrary.arguments.node_name import NodeName
 from SageLibrary.keywords.component import Component
-from SageLibrary.waiting import POLL_SECONDS, wait_until
+from SageLibrary.waiting import stays, wait_until
 
 SHORT_WHILE = timedelta(seconds=30)
 START_SECONDS = 60.0
@@ -102,12 +102,14 @@ class NodeKeywords(Component):
     @keyword
     def node_should_stay_without_ray(self, node: NodeName, lasting: timedelta) -> None:
         """No raylet runs on a node, and none begins for as long as this, by its process table."""
-        until = time.monotonic() + lasting.total_seconds()
-        while time.monotonic() < until:
-            raylets = self.stage.lab.run(node, ["ps", "-C", "raylet", "-o", "pid="]).stdout.split()
-            if raylets:
-                raise AssertionError(f"the raylets on {node} were {raylets}, should be none")
-            time.sleep(POLL_SECONDS)
+        raylets = ["ps", "-C", "raylet", "-o", "pid="]
+        stays(
+            f"the raylets on {node}",
+            lambda: " ".join(self.stage.lab.run(node, raylets).stdout.split()) or "none",
+            lambda seen: seen == "none",
+            lasting,
+            "none",
+        )
 
     def _temp_dir(self, node: str) -> str:
         section = "head" if self.stage.lab.node(node).role == "head" else "worker"

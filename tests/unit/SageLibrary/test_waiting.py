@@ -9,7 +9,7 @@ from datetime import timedelta
 
 import pytest
 
-from SageLibrary.waiting import keep_pace, patient, stretched, wait_until
+from SageLibrary.waiting import keep_pace, patient, stays, stretched, wait_until
 
 NOW = timedelta(0)
 
@@ -81,3 +81,12 @@ def test_on_a_slow_lab_a_wait_is_as_many_times_longer_and_says_so() -> None:
         assert time.monotonic() - began >= 0.9
     finally:
         keep_pace(1)
+
+
+def test_what_stays_is_looked_at_again_and_again_and_once_at_least() -> None:
+    seen = iter(["up", "up", "up", "down", "up"])
+    with pytest.raises(AssertionError, match=r"^the node was 'down' after 0\.\d s, should be 'up' for 5 s$"):
+        stays("the node", lambda: next(seen), lambda now: now == "up", timedelta(seconds=5), "up")
+    stays("the node", lambda: next(seen), lambda now: now == "up", timedelta(0), "up")
+    with pytest.raises(StopIteration):
+        next(seen)
