@@ -1,39 +1,28 @@
-# ruff: noqa: SIM905 - lists of words read best as text
-"""Which files of a source tree belong into a package: git's ignore rules, and a list of what never leaves."""
+"""Which files of a source tree belong in a package: git's ignore rules, and what never leaves this machine."""
 
 from __future__ import annotations
 
 import hashlib
 import os
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 
 from pathspec import GitIgnoreSpec
 
+from sage_cluster.deployment.never_packaged import holds_private_key, is_never_packaged
 from sage_cluster.errors import DeploymentError
-
-DENIED = """
-    .git/ .hg/ .svn/ .env .env.* !.env.example !.env.template
-    *.pem *.key *.p12 *.pfx *.jks *.kdbx *.gpg *.asc id_rsa* id_dsa* id_ecdsa* id_ed25519*
-    .netrc .pypirc .npmrc .htpasswd .git-credentials .aws/ .ssh/ .kube/ .docker/ .gnupg/
-    credentials.json credentials.y*ml credentials.ini credentials.toml
-    secrets.json secrets.y*ml secrets.ini secrets.toml
-    __pycache__/ *.pyc *.pyo .venv/ venv/ node_modules/ *.egg-info/ .eggs/ .tox/ .nox/ .cache/ .*_cache/ .coverage*
-    /build/ /dist/ /data/ /datasets/ /results/ /logs/ *.log *.sqlite* *.db *.parquet *.h5 *.ckpt *.safetensors
-    .DS_Store .idea/ .vscode/ *.swp
-""".split()
-"""Secrets, caches and data, in git's notation. ``deploy.exclude`` adds to it; a "!pattern" there takes one back."""
 
 IGNORED = "ignored by git"
 DENIED_REASON = "secret, cache or data"
-OUTSIDE = "a link, or no regular file"
+EXCLUDED = "excluded by deploy.exclude"
+OUTSIDE = "a link to what is not in the package, or no regular file"
 PRIVATE_KEY = "contains a private key"
-_HEAD_BYTES = 200
+UNREADABLE = "cannot be read"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, order=True)
 class LeftOut:
     """A file or directory that does not go into the package, relative to the tree, and why."""
 
@@ -60,10 +49,17 @@ class SourceTree:
 
     def copy_to(self, directory: Path) -> None:
         """Copy the files, and nothing else, into an empty directory: what is built there cannot contain more."""
-        for name in self.files:
-            target = directory / name
-            target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(self.root / name, target)
+        try:
+            for name in self.files:
+                target = directory / name
+                target.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy2(self.root / name, target)
+        except OSError as error:
+            raise DeploymentError(
+                f"the project changed while it was read: {error.strerror}",
+                where=str(error.filename or self.root),
+                fix="deploy again when nothing writes there",
+            ) from error
 
 
 def read_source_tree(root: Path, exclude: Sequence[str] = ()) -> SourceTree:
@@ -77,21 +73,28 @@ def read_source_tree(root: Path, exclude: Sequence[str] = ()) -> SourceTree:
             where=str(root),
             fix="name the directory of a project, or a wheel (deploy.project, --project)",
         )
-    deny = GitIgnoreSpec.from_lines([*DENIED, *exclude])
-    files: list[str] = []
-    left_out: list[LeftOut] = []
-    for name, reason in _walk(root, "", _rules_above(root), deny):
-        if reason:
-            left_out.append(LeftOut(name, reason))
-        else:
-            files.append(name)
-    return SourceTree(root, tuple(sorted(files)), tuple(sorted(left_out, key=lambda one: one.path)))
+    found = dict(_walk(root, "", _rules_above(root), GitIgnoreSpec.from_lines(exclude)))
+    files = {name for name, reason in found.items() if not reason}
+    for name in sorted(files):
+        # What a link leads to must be in the package by itself: else a secret goes there by another name.
+        if not _leads_to_one_of(root, name, files):
+            files.remove(name)
+            found[name] = OUTSIDE
+    left_out = sorted(LeftOut(name, reason) for name, reason in found.items() if reason)
+    return SourceTree(root, tuple(sorted(files)), tuple(left_out))
+
+
+def _leads_to_one_of(root: Path, name: str, files: Set[str]) -> bool:
+    if not (root / name).is_symlink():
+        return True
+    target = (root / name).resolve()
+    return target.is_relative_to(root.resolve()) and target.relative_to(root.resolve()).as_posix() in files
 
 
 Rules = list[tuple[Path, GitIgnoreSpec]]
 
 
-def _walk(root: Path, inside: str, rules: Rules, deny: GitIgnoreSpec) -> Iterator[tuple[str, str]]:
+def _walk(root: Path, inside: str, rules: Rules, exclude: GitIgnoreSpec) -> Iterator[tuple[str, str]]:
     """Each file with an empty reason, and each thing left out with its reason; what is in it is not looked at."""
     directory = root / inside
     rules = [*rules, *_rules_of(directory, directory / ".gitignore")]
@@ -99,18 +102,26 @@ def _walk(root: Path, inside: str, rules: Rules, deny: GitIgnoreSpec) -> Iterato
         name = f"{inside}{entry.name}"
         is_directory = entry.is_dir(follow_symlinks=False)
         shown = f"{name}/" if is_directory else name
-        if deny.match_file(shown):
+        excluded = exclude.check_file(shown).include
+        if excluded:
+            yield shown, EXCLUDED
+        elif excluded is None and is_never_packaged(shown):
             yield shown, DENIED_REASON
         elif _is_ignored(Path(entry.path), is_directory, rules):
             yield shown, IGNORED
         elif is_directory:
-            yield from _walk(root, shown, rules, deny)
-        elif not entry.is_file() or not Path(entry.path).resolve().is_relative_to(root.resolve()):
+            yield from _walk(root, shown, rules, exclude)
+        elif not entry.is_file():
             yield shown, OUTSIDE
-        elif _is_private_key(Path(entry.path)):
-            yield shown, PRIVATE_KEY
         else:
-            yield name, ""
+            yield name, _why_not(Path(entry.path))
+
+
+def _why_not(path: Path) -> str:
+    try:
+        return PRIVATE_KEY if holds_private_key(path) else ""
+    except OSError:
+        return UNREADABLE
 
 
 def _is_ignored(path: Path, is_directory: bool, rules: Rules) -> bool:
@@ -121,12 +132,6 @@ def _is_ignored(path: Path, is_directory: bool, rules: Rules) -> bool:
         if decided is not None:
             return decided
     return False
-
-
-def _is_private_key(path: Path) -> bool:
-    with path.open("rb") as file:
-        head = file.read(_HEAD_BYTES)
-    return head.startswith(b"-----BEGIN ") and b"PRIVATE KEY" in head
 
 
 def _rules_above(root: Path) -> Rules:
