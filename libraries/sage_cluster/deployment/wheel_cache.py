@@ -13,8 +13,10 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from sage_cluster.deployment.platform import NodePlatform, normal
 from sage_cluster.deployment.source_tree import SourceTree
@@ -41,12 +43,15 @@ class WheelCache:
     def build(self, tree: SourceTree) -> Path:
         """The wheel of a source tree, built from its packaged files only. Raises DeploymentError."""
 
-        def build(directory: Path) -> None:
-            with tempfile.TemporaryDirectory(prefix="sage-build-") as stage:
-                tree.copy_to(Path(stage))
+        with tempfile.TemporaryDirectory(prefix="sage-build-") as stage:
+            tree.copy_to(Path(stage))
+
+            def build(directory: Path) -> None:
                 self._pip(["wheel", "--no-deps", "--wheel-dir", str(directory), stage], f"build {tree.root}")
 
-        return self._only_wheel(self._entry("built", tree.digest(), build))
+            # By the copy, which is what is built: the tree itself may change meanwhile.
+            key = replace(tree, root=Path(stage)).digest()
+            return self._only_wheel(self._entry("built", key, build))
 
     def needed_by(self, wheel: Wheel, platform: NodePlatform) -> list[Path]:
         """The wheels that a wheel needs on a platform, beyond what is installed there. Raises DeploymentError.
@@ -73,15 +78,19 @@ class WheelCache:
                     ["install", "--dry-run", "--report", str(report), *options, str(wheel.path)],
                     f"resolve what {wheel.path.name} needs",
                 )
-                chosen = [one["metadata"] for one in json.loads(report.read_text("utf-8"))["install"]]
-            lacking = [
-                f"{one['name']}=={one['version']}"
-                for one in chosen
-                if normal(one["name"]) not in (normal(wheel.name), *installed)
-            ]
-            if lacking:
-                wanted = ["download", "--no-deps", "--dest", str(directory), *platform.pip_options(), *lacking]
-                self._pip(wanted, f"fetch {', '.join(lacking)}")
+                chosen = json.loads(report.read_text("utf-8"))["install"]
+                lacking = [
+                    _pinned(one)
+                    for one in chosen
+                    if normal(one["metadata"]["name"]) not in (normal(wheel.name), *installed)
+                ]
+                if lacking:
+                    # What is fetched is, byte for byte, what was chosen: an index may change its mind between the two.
+                    pins = Path(scratch) / "pins.txt"
+                    pins.write_text("".join(f"{one}\n" for one in lacking), encoding="utf-8")
+                    wanted = ["download", "--no-deps", "--require-hashes", "--dest", str(directory), "-r", str(pins)]
+                    names = ", ".join(one.split()[0] for one in lacking)
+                    self._pip([*wanted, *platform.pip_options()], f"fetch {names}")
 
         return sorted(self._entry("needed", key, fetch).glob("*.whl"))
 
@@ -115,8 +124,11 @@ class WheelCache:
         return wheels[0]
 
     def _offered(self) -> str:
-        """The names of the wheels on offer: with others the answer may be another one."""
-        return " ".join(sorted(one.name for one in self._wheels.glob("*.whl"))) if self._wheels else ""
+        """The wheels on offer, by name, size and time of change: with others the answer may be another one."""
+        if not self._wheels:
+            return ""
+        found = sorted((one.name, one.stat()) for one in self._wheels.glob("*.whl"))
+        return " ".join(f"{name}:{stat.st_size}:{stat.st_mtime_ns}" for name, stat in found)
 
     def _pip(self, arguments: Sequence[str], doing: str) -> None:
         argv = [sys.executable, "-m", "pip", "--no-input", "--disable-pip-version-check", *arguments]
@@ -137,3 +149,17 @@ class WheelCache:
                 where=str(self._wheels or "pip's package index"),
                 fix="put the wheels that lack into a directory and name it in deploy.wheels, or correct the project",
             )
+
+
+def _pinned(chosen: Mapping[str, Any]) -> str:
+    """An entry of pip's report as a line of a requirements file that only this very file meets."""
+    name, version = chosen["metadata"]["name"], chosen["metadata"]["version"]
+    archive = chosen["download_info"].get("archive_info", {})
+    hashes = archive.get("hashes") or dict([archive["hash"].split("=", 1)] if archive.get("hash") else [])
+    if "sha256" not in hashes:
+        raise DeploymentError(
+            f"pip names no SHA-256 for {name} {version}, so what it fetches cannot be checked",
+            where=str(chosen["download_info"].get("url", "pip's package index")),
+            fix="put its wheel into a directory and name that in deploy.wheels",
+        )
+    return f"{name}=={version} --hash=sha256:{hashes['sha256']}"

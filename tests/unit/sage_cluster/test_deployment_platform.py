@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import zipfile
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from sage_cluster.deployment.platform import NodePlatform, check_versions
-from sage_cluster.deployment.source_tree import read_source_tree
+from sage_cluster.deployment.source_tree import SourceTree, read_source_tree
 from sage_cluster.deployment.wheel import read_wheel
 from sage_cluster.deployment.wheel_cache import WheelCache
 from sage_cluster.errors import DeploymentError, NodeError
@@ -107,6 +108,55 @@ def test_a_tree_is_built_from_its_packaged_files_once(tmp_path: Path) -> None:
     assert cache.build(tree) == wheel
     assert wheel.stat().st_ino == before
     assert read_wheel(wheel).imports == ("hello",)
+
+
+def test_a_tree_that_changes_meanwhile_does_not_fill_the_cache_of_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = lay_out(tmp_path / "project", PROJECT)
+    cache = WheelCache(tmp_path / "cache")
+    copy_to = SourceTree.copy_to
+
+    def changed_before(tree: SourceTree, directory: Path) -> None:
+        (root / "hello.py").write_text("ANSWER = 43\n")
+        copy_to(tree, directory)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(SourceTree, "copy_to", changed_before)
+        cache.build(read_source_tree(root))
+    (root / "hello.py").write_text("ANSWER = 42\n")
+    with zipfile.ZipFile(cache.build(read_source_tree(root))) as archive:
+        assert archive.read("hello.py") == b"ANSWER = 42\n"
+
+
+def test_a_file_that_vanishes_meanwhile_is_told(tmp_path: Path) -> None:
+    tree = read_source_tree(lay_out(tmp_path / "project", PROJECT))
+    (tree.root / "hello.py").unlink()
+    with pytest.raises(DeploymentError, match="the project changed while it was read") as caught:
+        WheelCache(tmp_path / "cache").build(tree)
+    assert caught.value.where == str(tree.root / "hello.py")
+
+
+def test_what_is_fetched_is_what_was_chosen(tmp_path: Path, wheels: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    project = read_wheel(make_wheel(tmp_path, requires=("needed",)))
+    run = WheelCache._pip
+
+    def changed_before(cache: WheelCache, arguments: Sequence[str], doing: str) -> None:
+        if arguments[0] == "download":
+            make_wheel(wheels, {"needed.py": b"print('another')"}, name="needed", version="2.0", requires=("deeper",))
+        run(cache, arguments, doing)
+
+    monkeypatch.setattr(WheelCache, "_pip", changed_before)
+    with pytest.raises(DeploymentError, match=r"(?s)pip could not fetch .*DO NOT MATCH THE HASHES"):
+        WheelCache(tmp_path / "cache", wheels).needed_by(project, HERE)
+
+
+def test_another_wheel_of_the_same_name_is_chosen_anew(tmp_path: Path, wheels: Path) -> None:
+    project = read_wheel(make_wheel(tmp_path, requires=("deeper",)))
+    cache = WheelCache(tmp_path / "cache", wheels)
+    first = cache.needed_by(project, HERE)[0].read_bytes()
+    make_wheel(wheels, {"deeper.py": b"print('mended')"}, name="deeper")
+    assert cache.needed_by(project, HERE)[0].read_bytes() != first
 
 
 def test_a_failed_build_says_what_pip_said(tmp_path: Path) -> None:

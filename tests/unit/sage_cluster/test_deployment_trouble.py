@@ -132,11 +132,30 @@ def test_a_half_made_release_of_a_killed_deployment_is_removed(node: Node, packa
     node.deploy(package("hello"))
     half = node.store.releases / "0002-half/site"
     half.mkdir(parents=True)
-    (node.store.blobs / ".half").write_bytes(b"x")
+    half_blob = node.store.blobs / f".{'0' * 64}"
+    half_blob.write_bytes(b"x")
     node.deploy(package("goodbye"))
     assert not half.exists()
-    assert not (node.store.blobs / ".half").exists()
+    assert not half_blob.exists()
     assert node.greeting() == "goodbye"
+
+
+@pytest.mark.parametrize(
+    "stray", ["notes.txt", "1", "12-x", "2024-notes", ".nfs0000000012", "lost+found/x", "0000", "0009-x"]
+)
+def test_what_is_no_release_breaks_no_deployment_and_stays(node: Node, package: Make, stray: str) -> None:
+    node.deploy(package("hello"))
+    for place in (node.store.releases, node.store.blobs):
+        (place / stray).parent.mkdir(exist_ok=True)
+        (place / stray).write_text("somebody's")
+    (node.store.blobs / "a directory").mkdir()
+    node.deploy(package("goodbye"), keep=1)
+    assert node.greeting() == "goodbye"
+    node.deploy(package("hello"), keep=2)
+    node.nodes.rollback(node.node, 60.0)
+    assert node.greeting() == "goodbye"
+    for place in (node.store.releases, node.store.blobs):
+        assert (place / stray).read_text() == "somebody's"
 
 
 def test_a_disk_without_room_is_refused_before_anything_is_sent(node: Node, package: Make) -> None:

@@ -12,6 +12,7 @@ import fcntl
 import hashlib
 import json
 import os
+import re
 import shutil
 import time
 from collections.abc import Iterable, Iterator
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
     from sage_cluster.on_node.protocol import Manifest
 
 MANIFEST = "manifest.json"
+RELEASE = re.compile(r"[0-9]{4,}-.+")
+BLOB = re.compile(r"[0-9a-f]{64}")
+HALF_BLOB = re.compile(r"\.[0-9a-f]{64}")
 POLL_SECONDS = 0.1
 RESERVE_BYTES = 20_000_000
 CHUNK_BYTES = 1 << 20
@@ -78,7 +82,11 @@ class Store:
 
     def complete(self) -> list[str]:
         """The whole releases, oldest first."""
-        return sorted(path.parent.name for path in self.releases.glob(f"[0-9]*/{MANIFEST}"))
+        return sorted(path.name for path in self._release_directories() if (path / MANIFEST).is_file())
+
+    def _release_directories(self) -> list[Path]:
+        """What deployments made, whole or not. Whatever else lies there is somebody else's, and stays."""
+        return [path for path in self.releases.glob("[0-9]*-*") if RELEASE.fullmatch(path.name) and path.is_dir()]
 
     def current(self) -> str:
         """The current release; empty without one."""
@@ -95,7 +103,7 @@ class Store:
 
     def new_release(self, name: str) -> Path:
         """Where the next release goes; the directory is not made."""
-        numbers = [int(path.name.split("-")[0]) for path in self.releases.glob("[0-9]*-*")]
+        numbers = [int(path.name.split("-")[0]) for path in self._release_directories()]
         return self.releases / f"{max(numbers, default=0) + 1:04d}-{name}"
 
     def lacking(self, digests: list[str]) -> list[str]:
@@ -132,11 +140,12 @@ class Store:
     def remove_partial(self) -> None:
         """Remove what a deployment left that was cut short; the blobs that arrived whole stay."""
         whole = self.complete()
-        for path in self.releases.iterdir():
+        for path in self._release_directories():
             if path.name not in whole:
                 shutil.rmtree(path)
-        for path in self.blobs.glob(".*"):
-            path.unlink()
+        for path in self.blobs.iterdir():
+            if HALF_BLOB.fullmatch(path.name):
+                path.unlink()
 
     def prune(self, keep: int) -> list[str]:
         """Remove all but the newest ``keep`` releases, the current one and those in use; then what none needs."""
@@ -153,7 +162,7 @@ class Store:
         """Remove the blobs of no release."""
         used = {digest for name in self.complete() for _, digest, *_ in self.manifest(name)["files"]}
         for path in self.blobs.iterdir():
-            if path.name not in used:
+            if BLOB.fullmatch(path.name) and path.name not in used:
                 path.unlink()
 
     def in_use(self) -> set[str]:
