@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from sage_lab import SweepError
+from sage_lab import SweepError, sweep
 from sage_lab.errors import LedgerError
 from sage_lab.ledger import UNDOERS, Entry, Ledger, Undo, Undoer
 from sage_lab.machine.mounts import unmount
@@ -231,3 +231,14 @@ def test_the_ledger_stays_with_what_could_not_be_removed(tmp_path: Path) -> None
     assert [entry.kind for entry in ledger.entries()] == ["directory", "thing"]
     assert ledger.undo({**UNDOERS, "thing": any_thing(lambda _: True)})[-1] == f"directory {directory}"
     assert not directory.exists()
+
+
+def test_a_lab_of_another_user_is_not_swept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SAGE_LAB_HOME", str(tmp_path))
+    directory = tmp_path / "t-lab"
+    directory.mkdir()
+    (directory / "kept").touch()
+    monkeypatch.setattr("os.geteuid", lambda: 12345)
+    with pytest.raises(SweepError, match="this is user 12345"):
+        sweep("t-lab")
+    assert (directory / "kept").exists()

@@ -156,7 +156,7 @@ def test_a_user_s_lab_of_existing_machines_needs_no_root_and_leaves_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nobody listens at the machines: the lab says so, by name, and is gone."""
-    monkeypatch.setattr("os.geteuid", lambda: 12345)
+    monkeypatch.setattr("sage_lab.lab.need_root", lambda _: pytest.fail("root was needed"))
     monkeypatch.setenv("SAGE_LAB_HOME", str(tmp_path / "home"))
     text = TOP + MACHINES.replace("127.0.0.1}", "127.0.0.1, port: 1}").replace("2222", "1")
     (tmp_path / "known").touch()
