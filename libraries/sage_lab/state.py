@@ -137,12 +137,12 @@ def remove_directory(target: str) -> bool:
 
 
 def read_description(directory: Path) -> dict[str, Any] | None:
-    """What a complete lab says of itself; nothing when it is not complete."""
+    """What a complete lab says of itself; nothing when it is not complete, or cannot be read."""
     try:
         content = json.loads((directory / DESCRIPTION).read_text(encoding="utf-8"))
-    except (FileNotFoundError, NotADirectoryError, json.JSONDecodeError):
+    except (OSError, ValueError, RecursionError):
         return None
-    return content if isinstance(content, dict) else None
+    return content if isinstance(content, dict) and "topology" in content else None
 
 
 def write_description(directory: Path, description: dict[str, object]) -> None:

@@ -43,7 +43,7 @@ class Access:
 
 
 class SshAccess:
-    """The way to one machine; may be used from several threads."""
+    """The connection to one machine; may be used from several threads."""
 
     def __init__(self, access: Access) -> None:
         self.access = access

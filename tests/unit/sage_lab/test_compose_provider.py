@@ -10,13 +10,14 @@ from pathlib import Path
 import pytest
 import yaml
 
-from sage_lab import LabError, SweepError, Topology
-from sage_lab.errors import MissingProgramError
+from sage_lab import Lab, LabError, NodeStateError, SweepError, Topology
+from sage_lab.errors import HostCommandError, MissingProgramError
 from sage_lab.machine import cgroups
 from sage_lab.model import nodes_of
 from sage_lab.providers.compose import engine, project
 from sage_lab.providers.compose.engine import Engine
 from sage_lab.providers.container import base_layer
+from sage_lab.providers.registry import Choice
 from tests.support.replayed import replay
 
 HERE = "unix:///run/docker.sock"
@@ -120,3 +121,74 @@ def test_a_process_tells_its_memory_group() -> None:
     assert cgroups.group_of(2**22 + 1) == ""
     lines = Path("/proc/self/cgroup").read_text().splitlines()
     assert any(line.endswith(f"/{cgroups.group_of(os.getpid())}") for line in lines)
+
+
+GONE = {"status": 1, "complains": "Error response from daemon: No such container: t-lab.head"}
+
+
+@pytest.mark.parametrize(
+    ("inspect", "seen"),
+    [
+        ({"says": "running 4242\n"}, ("running", 4242)),
+        ({"says": "paused 4242\n"}, ("paused", 4242)),
+        ({"says": "exited 0\n"}, ("stopped", 0)),
+        (GONE, ("stopped", 0)),
+    ],
+)
+def test_the_state_of_a_container_and_its_first_process_are_the_engine_s(
+    programs: Path, inspect: dict[str, object], seen: tuple[str, int]
+) -> None:
+    docker = replay(programs, "docker", [{"words": ["--host", HERE, "container", "inspect"], **inspect}])
+    assert Engine(HERE, "t-lab").look("head") == seen
+    assert docker.words[0].endswith("{{.State.Status}} {{.State.Pid}} t-lab.head")
+
+
+def test_an_engine_that_does_not_answer_is_no_stopped_container(programs: Path) -> None:
+    replay(programs, "docker", [{"words": [], "status": 1, "complains": "Cannot connect"}])
+    with pytest.raises(HostCommandError, match="Cannot connect"):
+        Engine(HERE, "t-lab").look("head")
+
+
+def made(directory: Path) -> Lab:
+    """A lab as it is known by its files after it was built."""
+    kept = {"engine": HERE, "control": "198.18.8", "cluster": "198.18.9"}
+    (directory / "nodes.json").write_text(json.dumps(kept))
+    return Lab("t-lab", directory, Choice.of(TOPOLOGY, "compose"))
+
+
+def test_a_machine_is_worked_with_by_its_container(programs: Path, tmp_path: Path) -> None:
+    session = [
+        {"words": ["--host", HERE, "container", "inspect"], "says": "running 4194305\n"},
+        {"words": ["--host", HERE, "exec"], "says": "sage\n", "status": 3},
+        *({"words": ["--host", HERE, words]} for words in ("pause", "update")),
+    ]
+    docker = replay(programs, "docker", session)
+    head = made(tmp_path).node("head")
+    assert (head.control_address, head.cluster_address) == ("198.18.8.10", "198.18.9.10")
+    done = head.run(["id", "-un"], user="sage", timeout=5)
+    assert (done.argv, done.returncode, done.stdout) == (("id", "-un"), 3, "sage\n")
+    head.freeze()
+    head.thaw()
+    head.limit_processes(None)
+    asked = [line.removeprefix(f"--host {HERE} ") for line in docker.words if "inspect" not in line]
+    assert asked == [
+        "exec --workdir /home/sage --user 2000:2000 --env HOME=/home/sage --env USER=sage --env LOGNAME=sage "
+        "t-lab.head timeout --signal=KILL 5.000 id -un",
+        "pause t-lab.head",
+        f"update --pids-limit {TOPOLOGY.processes} t-lab.head",
+    ]
+
+
+def test_a_pulled_cable_is_kept_while_the_machine_is_off(programs: Path, tmp_path: Path) -> None:
+    docker = replay(programs, "docker", [{"words": ["--host", HERE, "container", "inspect"], "says": "exited 0\n"}])
+    lab = made(tmp_path)
+    (tmp_path / "layers" / "head").mkdir(parents=True)
+    head = lab.node("head")
+    head.power_off()  # off already: nothing to kill
+    head.unplug()
+    assert (head.health().state, head.health().plugged) == ("stopped", False)
+    head.plug()
+    assert head.health().plugged
+    with pytest.raises(NodeStateError, match="cannot freeze it: the node is stopped, not running"):
+        head.freeze()
+    assert all("inspect" in line for line in docker.words)

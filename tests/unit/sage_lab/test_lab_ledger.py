@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from sage_lab import SweepError, sweep
+from sage_lab import Lab, LabNotUpError, SweepError, sweep
 from sage_lab.errors import LedgerError
 from sage_lab.ledger import UNDOERS, Entry, Ledger, Undo, Undoer
 from sage_lab.machine.mounts import unmount
@@ -242,3 +242,17 @@ def test_a_lab_of_another_user_is_not_swept(tmp_path: Path, monkeypatch: pytest.
     with pytest.raises(SweepError, match="this is user 12345"):
         sweep("t-lab")
     assert (directory / "kept").exists()
+
+
+@pytest.mark.parametrize("text", [b"\xff", b"[" * 100_000, b"{", b"null", b"{}"], ids=lambda text: repr(text[:9]))
+def test_a_lab_whose_description_is_torn_is_not_up_and_can_be_swept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: bytes
+) -> None:
+    monkeypatch.setenv("SAGE_LAB_HOME", str(tmp_path / "home"))
+    directory = tmp_path / "home" / "t-lab"
+    directory.mkdir(parents=True)
+    Ledger(directory).record("directory", directory)
+    (directory / "lab.json").write_bytes(text)
+    with pytest.raises(LabNotUpError, match="t-lab is not up"):
+        Lab.attach("t-lab")
+    assert sweep("t-lab") == [f"directory {directory}"]

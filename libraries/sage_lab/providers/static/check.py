@@ -24,13 +24,13 @@ print(json.dumps({"python": platform.python_version(), "ray": ray, "command": co
 """
 
 
-def check(inventory: Inventory, ways: Mapping[str, SshAccess]) -> dict[str, dict[str, Any]]:
+def check(inventory: Inventory, connections: Mapping[str, SshAccess]) -> dict[str, dict[str, Any]]:
     """Ask every machine; raises MachineError with everything that is wrong on any of them.
 
     Returns by the machine's name its versions of Python and Ray, the path of its ``ray`` and its network links.
     """
     with ThreadPoolExecutor(max_workers=len(inventory.machines)) as pool:
-        found = list(pool.map(lambda one: _ask(one, ways[one.name]), inventory.machines))
+        found = list(pool.map(lambda one: _ask(one, connections[one.name]), inventory.machines))
     facts = {machine.name: one for machine, (one, _) in zip(inventory.machines, found, strict=True)}
     wrong = [line for _, lines in found for line in lines]
     for what in ("python", "ray"):
@@ -47,10 +47,10 @@ def check(inventory: Inventory, ways: Mapping[str, SshAccess]) -> dict[str, dict
     return facts
 
 
-def _ask(machine: Machine, way: SshAccess) -> tuple[dict[str, Any], list[str]]:
+def _ask(machine: Machine, connection: SshAccess) -> tuple[dict[str, Any], list[str]]:
     try:
-        said = way.run([machine.python, "-I", "-c", _ASK, machine.ray], timeout=_TIMEOUT)
-        root = way.run(["id", "-u"], root=True, timeout=_TIMEOUT) if machine.become != "none" else None
+        said = connection.run([machine.python, "-I", "-c", _ASK, machine.ray], timeout=_TIMEOUT)
+        root = connection.run(["id", "-u"], root=True, timeout=_TIMEOUT) if machine.become != "none" else None
     except LabError as error:
         return {}, [str(error).replace("\n", "\n  ")]
     if said.returncode != 0:

@@ -48,7 +48,7 @@ class StaticProvider(Provider):
         super().__init__(lab, directory)
         self._inventory = machines
         self.machines = tuple(
-            ExistingMachine(**vars(_node(one)), provider=self, listed=one, way=SshAccess(_access(one, machines)))
+            ExistingMachine(**vars(_node(one)), provider=self, listed=one, connection=SshAccess(_access(one, machines)))
             for one in machines.machines
         )
 
@@ -59,7 +59,7 @@ class StaticProvider(Provider):
     def build(self, report: Report) -> None:
         """Check every machine and write the lab's files; puts nothing on a machine. MachineError names all faults."""
         with step(report, f"{len(self.machines)} machines checked"):
-            facts = check.check(self._inventory, {machine.name: machine.way for machine in self.machines})
+            facts = check.check(self._inventory, {machine.name: machine.connection for machine in self.machines})
         (self.directory / _FACTS).write_text(json.dumps(facts) + "\n", encoding="utf-8")
         files.write_static(self.directory, self._inventory)
 
@@ -79,7 +79,7 @@ class StaticProvider(Provider):
         return super().unsupported_reason(capability)
 
     def _has_cluster_link(self) -> bool:
-        """Whether every machine has two ways to it, and the one for the cluster has the name that faults cut."""
+        """Whether every machine has two links, and the one for the cluster has the name that faults cut."""
         try:
             facts = json.loads((self.directory / _FACTS).read_text(encoding="utf-8"))
         except FileNotFoundError:
@@ -94,7 +94,7 @@ class ExistingMachine(Machine):
 
     provider: StaticProvider = field(repr=False, compare=False)
     listed: inventory.Machine = field(repr=False, compare=False)
-    way: SshAccess = field(repr=False, compare=False)
+    connection: SshAccess = field(repr=False, compare=False)
 
     @property
     def python(self) -> str:
@@ -105,13 +105,13 @@ class ExistingMachine(Machine):
         """As root or as the inventory's user, who is called ``sage`` in every lab."""
         if user not in {"root", "sage", self.listed.user}:
             raise LabError(f"no user {user!r} on the nodes", where=self.name, fix=f"use root or {self.listed.user}")
-        return self.way.run(argv, root=user == "root", timeout=timeout, stdin=stdin)
+        return self.connection.run(argv, root=user == "root", timeout=timeout, stdin=stdin)
 
     def health(self) -> NodeHealth:
         """How the machine is now, as it says itself; one that does not answer is ``unknown``."""
         ssh = sshd.answers(self.provider.inside, self)
         try:
-            sizes = self.way.sizes()
+            sizes = self.connection.sizes()
         except (NodeStateError, MachineError):
             return NodeHealth.of(self, state="unknown", ssh=ssh, plugged=ssh)
         return NodeHealth.of(self, state="running", ssh=ssh, plugged=ssh, **sizes)

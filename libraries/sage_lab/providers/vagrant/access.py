@@ -1,4 +1,4 @@
-"""The ways to virtual machines over SSH: to root by Vagrant's login, to the cluster's user by its key."""
+"""The connections to virtual machines over SSH: to root by Vagrant's login, to the cluster's user by its key."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ _LOGIN = 60.0
 
 
 class VmAccess:
-    """The ways to all machines of a lab; ``login`` is Vagrant's own user and key."""
+    """The connections to all machines of a lab; ``login`` is Vagrant's own user and key."""
 
     def __init__(self, directory: Path, login: Mapping[str, str]) -> None:
         self._directory = directory
         self._login = login
-        self._ways: dict[tuple[str, str], SshAccess] = {}
+        self._connections: dict[tuple[str, str], SshAccess] = {}
 
     def to(self, node: LabNode, user: str) -> SshAccess:
-        """The way to the node for ``root`` or ``sage``; raises LabError for any other user."""
+        """The connection to the node for ``root`` or ``sage``; raises LabError for any other user."""
         if user not in {"root", files.USER}:
             raise LabError(f"no user {user!r} on the nodes", where=node.name, fix=f"use root or {files.USER}")
-        if (node.name, user) not in self._ways:
+        if (node.name, user) not in self._connections:
             root = user == "root"
-            self._ways[node.name, user] = SshAccess(
+            self._connections[node.name, user] = SshAccess(
                 Access(
                     node=node.name,
                     address=node.control_address,
@@ -40,12 +40,12 @@ class VmAccess:
                     patience=_LOGIN,
                 )
             )
-        return self._ways[node.name, user]
+        return self._connections[node.name, user]
 
     def close(self) -> None:
         """Close all connections; the next command opens them again."""
-        for way in self._ways.values():
-            way.close()
+        for connection in self._connections.values():
+            connection.close()
 
     def check(self, node: LabNode) -> None:
         """See that both users get in; raises ProvisionError, or what ``SshAccess.run`` raises."""

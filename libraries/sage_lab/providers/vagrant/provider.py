@@ -127,9 +127,9 @@ class VagrantProvider(Provider):
             machine.thaw()
 
     def _set_clock(self, machine: VirtualMachine) -> None:
-        way = self.access.to(machine, "root")
-        way.run(["true"], root=True, timeout=_SETTING)  # logs in; the next command is as quick as it can be
-        way.run(["date", "--utc", f"--set=@{time.time():.3f}"], root=True, timeout=_SETTING)
+        connection = self.access.to(machine, "root")
+        connection.run(["true"], root=True, timeout=_SETTING)  # logs in; the next command is as quick as it can be
+        connection.run(["date", "--utc", f"--set=@{time.time():.3f}"], root=True, timeout=_SETTING)
 
     def _at_once(self, work: Callable[[VirtualMachine], None]) -> None:
         with ThreadPoolExecutor(max_workers=len(self.machines)) as pool:

@@ -21,16 +21,16 @@ done
 """
 
 
-def write_protect(way: SshAccess, directory: str, *, protect: bool) -> None:
+def write_protect(connection: SshAccess, directory: str, *, protect: bool) -> None:
     """Mount the directory, with all that is mounted below it, read-only over itself; or take that mount away.
 
     Done already is no error. Raises LabError with the machine's words.
     """
     script = _PROTECT if protect else _UNPROTECT
-    done = way.run(["sh", "-euc", script, "sh", directory], root=True, timeout=_TIMEOUT)
+    done = connection.run(["sh", "-euc", script, "sh", directory], root=True, timeout=_TIMEOUT)
     if done.returncode != 0:
         raise LabError(
             f"{directory} cannot be mounted over itself: {done.stderr.strip()}",
-            where=way.access.node,
+            where=connection.access.node,
             fix="see what is mounted there: findmnt; a power cycle of the node takes the mount away",
         )
