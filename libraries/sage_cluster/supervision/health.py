@@ -46,6 +46,7 @@ class NodeRecord:
     beat_at: float = 0.0
     contact_error: str = ""
     sshd_refuses: bool = False
+    watch_error: str = ""  # that nobody foresaw, until it is told
     state: Health | None = None
     reason: str = ""
     trouble_since: float | None = None
@@ -85,6 +86,7 @@ class NodeRecord:
             self.beat = {**self.beat, "running": running}
         self.contact_error = heard.get("contact_error", self.contact_error)
         self.sshd_refuses = heard.get("sshd_refuses", self.sshd_refuses)
+        self.watch_error = heard.get("watch_error", self.watch_error)
 
 
 @dataclass(frozen=True)

@@ -126,15 +126,17 @@ class Supervisor:
         """
         try:
             work()
-        except Exception as error:
-            said = f"{type(error).__name__}: {error}"
-            if self._defects.get(part) != said:
-                self._defects[part] = said
-                self._journal.record("supervisor error", part=part, error=said)
-                log.warning("%s failed and is begun anew", part, exc_info=error)
+        except Exception as error:  # noqa: BLE001 - see above
+            self._tell_defect(part, f"{type(error).__name__}: {error}", error)
             return False
         self._defects.pop(part, None)
         return True
+
+    def _tell_defect(self, part: str, said: str, error: Exception | None = None) -> None:
+        if self._defects.get(part) != said:
+            self._defects[part] = said
+            self._journal.record("supervisor error", part=part, error=said)
+            log.warning("%s failed and is begun anew: %s", part, said, exc_info=error)
 
     def _notice_pause(self) -> None:
         """After a pause of its own (SIGSTOP, a laptop's sleep) it is not the nodes that were silent."""
@@ -180,8 +182,12 @@ class Supervisor:
             self._watch_anew(node, "its configuration changed")
         elif not watcher.is_alive():
             self._watch_anew(node, "its watch had ended")
+        record = self._records[node.name]
+        if record.watch_error:
+            self._tell_defect(f"the watch of {node.name}", record.watch_error)
+            record.watch_error = ""
         if watcher and start != self._starts.get(node.name) and start.pid != os.getpid():
-            self._begin_anew(self._records[node.name])
+            self._begin_anew(record)
 
     def _watch(self, record: NodeRecord, node: RayNode) -> None:
         def signal(_: str, heard: dict[str, Any]) -> None:

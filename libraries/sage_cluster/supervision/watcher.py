@@ -14,7 +14,8 @@ from sage_cluster.nodes.spec import RayNode
 from sage_cluster.nodes.watch_stream import WatchStream
 
 Signal = Callable[[str, dict[str, Any]], None]
-"""Called with the node's name and what was heard: ``beat``, ``ended``, ``contact_error`` or ``sshd_refuses``."""
+"""Called with the node's name and what was heard: ``beat``, ``ended``, ``sshd_refuses``, ``contact_error``, or
+``watch_error`` for one that nobody foresaw."""
 
 READ_SECONDS = 1.0  # at most; what comes is read at once
 RETRY_SECONDS = 1.0
@@ -55,8 +56,8 @@ class NodeWatcher(threading.Thread):
             try:
                 self._watch()
             except Exception as error:  # noqa: BLE001 - it is told, and the watch begun again
-                said = f"its watch failed: {type(error).__name__}: {error}"
-                self._signal(self._node.name, {"contact_error": said})
+                said = f"{type(error).__name__}: {error}"
+                self._signal(self._node.name, {"contact_error": f"its watch failed: {said}", "watch_error": said})
             if not self._keeps_connection:
                 self._nodes.forget(self._node)
             self._ended.wait(RETRY_SECONDS)

@@ -167,6 +167,13 @@ def test_a_repair_that_fails_in_an_unforeseen_way_is_an_attempt_of_that_node(run
     assert running.events("supervisor error")[0]["part"] == "repairing w1"
 
 
+def test_a_watch_that_fails_in_an_unforeseen_way_stands_in_the_journal_once(running: Running) -> None:
+    Watcher.says["w1"] = {"contact_error": "its watch failed: KeyError: 'x'", "watch_error": "KeyError: 'x'"}
+    wait_for(lambda: running.states()["w1"], "lost")
+    told = [(event["part"], event["error"]) for event in running.events("supervisor error")]
+    assert told == [("the watch of w1", "KeyError: 'x'")]
+
+
 def test_a_watcher_that_died_is_begun_anew(running: Running) -> None:
     (dead,) = watchers_of("w1")
     dead.stop()  # its thread ends, and nobody told the supervisor to let it go
