@@ -14,12 +14,13 @@ from types import TracebackType
 from typing import Any, Self, TypeVar, cast
 
 from sage_cluster.deployment.package import Package, PackageFile
-from sage_cluster.errors import CommandTimeoutError, ConnectionLostError, NodeError, StaleConnectionError
-from sage_cluster.nodes.program import ANSWER, READ_PROGRAM, program
+from sage_cluster.errors import CommandTimeoutError, ConnectionLostError, StaleConnectionError
+from sage_cluster.nodes.answers import answer_of, checked, find_answer, new_nonce
+from sage_cluster.nodes.program import ANSWER, command_line
 from sage_cluster.nodes.spec import RayNode
 from sage_cluster.on_node.deploy.deploy import deploy, rollback
 from sage_cluster.on_node.deploy.facts import facts
-from sage_cluster.on_node.protocol import Deployed, DeploySpec, Facts, NodeSpec, RollbackSpec
+from sage_cluster.on_node.protocol import Deployed, DeployMessage, DeploySpec, Facts, NodeSpec, RollbackSpec
 from sage_cluster.ssh.connection import SshStream
 from sage_cluster.ssh.pool import SshPool
 from sage_cluster.ssh.transport import BROKEN
@@ -73,7 +74,7 @@ class DeploymentNodes:
         spec: DeploySpec = {**node.spec, "keep": keep, "dry_run": dry_run, "timeout": timeout}
         with NodeTalk(self._pool, node, deploy, spec, timeout) as talk:
             talk.say(**package.manifest())
-            lacking = [by_digest[digest] for digest in talk.hear("lacking")["lacking"]]
+            lacking = [by_digest[digest] for digest in talk.hear("lacking")["lacking"] if digest in by_digest]
             paths = {file.path for file in package.files if file.digest in {one.digest for one in lacking}}
             sent: dict[str, Any] = {
                 "package": package.name,
@@ -111,12 +112,10 @@ class NodeTalk:
         self._deadline = Deadline(timeout)
         self._silence = Deadline(SILENCE_SECONDS)
         self._heard: deque[dict[str, Any]] = deque()
-        text = program(command.__module__)
-        size = str(len(text.encode()))
-        argv = [node.spec["python"], "-I", "-S", "-u", "-c", READ_PROGRAM, size, command.__name__, json.dumps(spec)]
-        self._stream = self._open(argv)
-        self.bytes_sent = 0
-        self._send(text)
+        self._command = command
+        self._answer, self._message = new_nonce(), new_nonce()
+        told = {**spec, "message_frame": f"{ANSWER}{self._message}"}
+        self._stream = self._open(command_line(node.spec["python"], command, told, self._answer))
         self.bytes_sent = 0
 
     def __enter__(self) -> Self:
@@ -178,13 +177,10 @@ class NodeTalk:
         elif self._deadline.passed():
             raise self._late()
         for line in lines:
-            if line.startswith(ANSWER):
-                answer = json.loads(line.removeprefix(ANSWER))
-                if "problem" in answer:
-                    raise NodeError(answer["problem"], where=self._node.name)
-                self._heard.append({"answer": answer})
-            elif line.startswith("{"):
-                self._heard.append(json.loads(line))
+            if (said := find_answer(line, self._answer)) is not None:
+                self._heard.append({"answer": answer_of(self._command, said, self._node.name)})
+            elif (said := find_answer(line, self._message)) is not None:
+                self._heard.append(checked(DeployMessage, said, self._node.name))
 
     def _last_words(self) -> None:
         """A node that ended says why before the connection's end is seen. Raises NodeError if it did."""

@@ -132,8 +132,8 @@ class RayNodes:
         """Begin to watch the node. It gives a heartbeat for each line sent, and ends when none comes any more."""
         silence = max(SILENCE_SECONDS, SILENT_HEARTBEATS * node.spec["heartbeat_interval"])
         nonce = new_nonce()
-        spec: protocol.WatchSpec = {**node.spec, "frame": f"{ANSWER}{nonce}", "silence": silence}
-        words = command_line(node.spec["python"], watch, spec)
+        spec: protocol.WatchSpec = {**node.spec, "message_frame": f"{ANSWER}{nonce}", "silence": silence}
+        words = command_line(node.spec["python"], watch, spec, "")
         return WatchStream(self._pool.connection(node.target).stream(words), nonce, node.name)
 
     def _start_spec(

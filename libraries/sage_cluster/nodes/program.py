@@ -26,17 +26,6 @@ IMPORT = re.compile(rf"^from ({re.escape(PACKAGE)}[\w.]*) import (\([^)]*\)|.+)$
 module of Python 3.11 raises SystemError now and then."""
 WORDS = re.compile(r'^(?P<indent> *)"""(?P<text>[A-Z`].*?)"""$', re.MULTILINE | re.DOTALL)
 """A docstring, or a string that explains a name. It does not go to the node; the lines keep their numbers."""
-READ_PROGRAM = """
-import os, sys
-size, program = int(sys.argv.pop(1)), b""
-while len(program) < size:
-    part = os.read(0, size - len(program))
-    if not part:
-        sys.exit(f"the controller was gone when {len(program)} of {size} bytes of the program had come")
-    program += part
-exec(program)
-"""
-"""Reads the program from standard input and leaves the rest of it to the program."""
 LOADER = """
 import sys, types
 for name in {packages!r}:
@@ -48,14 +37,14 @@ for name, source in {sources!r}:
     setattr(sys.modules[package], last, module)
     exec(compile(source, name, "exec"), module.__dict__)
 main, command = sys.modules[{entry!r}], getattr(sys.modules[{command!r}], sys.argv[1])
-main.say(main.run(command, sys.argv[2]), {answer!r} + "".join(sys.argv[3:]))
+main.say(main.run(command, sys.argv[2]), {answer!r} + sys.argv[3])
 """
 UNPACK = 'import binascii,zlib;exec(zlib.decompress(binascii.a2b_base64("{packed}")))'
 DIFFERS = {"\\\\": "\\u005c", "!": "\\u0021", "'": "\\u0027"}
 """How JSON says what shells take in different ways, though it stands in single quotes."""
 
 
-def command_line(python: str, command: Callable[..., object], spec: Mapping[str, object], nonce: str = "") -> list[str]:
+def command_line(python: str, command: Callable[..., object], spec: Mapping[str, object], nonce: str) -> list[str]:
     """The words that run a function of `sage_cluster.on_node` there; its answer comes after ANSWER and the nonce."""
     told = json.dumps(spec)
     for character, escaped in DIFFERS.items():

@@ -89,9 +89,9 @@ class AwaitEndSpec(NodeSpec):
 
 
 class WatchSpec(NodeSpec):
-    """What begins each line for the controller. After ``silence`` seconds without a ping it is taken for gone."""
+    """What begins each message. After ``silence`` seconds without a ping the controller is taken for gone."""
 
-    frame: str
+    message_frame: str
     silence: float
 
 
@@ -278,6 +278,27 @@ class ProcessEnded(TypedDict):
 
 
 WatchMessage = Heartbeat | ProcessEnded
+
+
+class Lacking(TypedDict):
+    """The digests of the files that a node lacks."""
+
+    lacking: list[str]
+
+
+class Ready(TypedDict):
+    """A release works, and may become the current one."""
+
+    ready: bool
+
+
+class Working(TypedDict):
+    """A sign of life during a deployment."""
+
+    beat: bool
+
+
+DeployMessage = Lacking | Ready | Working
 
 
 class Facts(TypedDict):

@@ -145,7 +145,7 @@ class Watch:
             time.sleep(ASK_SECONDS)
 
     def _say(self, message: WatchMessage) -> None:
-        say(json.dumps(message), self._spec["frame"])
+        say(json.dumps(message), self._spec["message_frame"])
 
 
 def watch(spec: WatchSpec) -> None:

@@ -15,7 +15,7 @@ import pytest
 from sage_cluster.config.schema import Config, parse_workers
 from sage_cluster.errors import NodeError, RayStartError
 from sage_cluster.nodes.agent import RayNodes
-from sage_cluster.nodes.program import ANSWER, program
+from sage_cluster.nodes.program import ANSWER, command_line
 from sage_cluster.nodes.spec import RayNode, head_node, worker_node, worker_nodes
 from sage_cluster.on_node import logs, ray_view
 from sage_cluster.on_node import probe as on_probe
@@ -101,8 +101,7 @@ def answering(value: object) -> LocalPool:
 def run_program(command: Callable[..., Any], spec: dict[str, Any]) -> subprocess.CompletedProcess[str]:
     """As on a node: no site packages, no environment, nothing of this project importable."""
     return subprocess.run(
-        [sys.executable, "-I", "-S", "-", command.__name__, json.dumps(spec)],
-        input=program(command.__module__),
+        command_line(sys.executable, command, spec, ""),
         capture_output=True,
         text=True,
         timeout=30,

@@ -19,7 +19,7 @@ from sage_cluster.errors import CommandTimeoutError, ConnectionLostError, NodeEr
 from sage_cluster.on_node import main
 from sage_cluster.on_node.deploy.store import DeployError
 from sage_cluster.on_node.deploy.talk import in_conversation
-from tests.support.nodes import Make, Node, PipeStream
+from tests.support.nodes import Make, Node, PipePool, PipeStream
 from tests.support.wheels import make_wheel
 
 
@@ -169,7 +169,7 @@ def test_errors_of_the_system_are_told_in_words() -> None:
     def full(_spec: dict[str, Any], _talk: object) -> dict[str, Any]:
         raise OSError(errno.ENOSPC, "No space left on device", "/x")
 
-    assert "the disk is full (/x)" in json.loads(main.run(in_conversation(full), "{}"))["problem"]
+    assert "the disk is full (/x)" in json.loads(main.run(in_conversation(full), '{"message_frame": ""}'))["problem"]
 
 
 def test_a_home_that_cannot_be_written_is_named(node: Node, package: Make) -> None:
@@ -189,6 +189,32 @@ def test_a_manifest_cannot_write_outside_of_its_release(node: Node, package: Mak
 
 def test_a_silent_node_is_given_up(node: Node, package: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(session, "SILENCE_SECONDS", 0.3)
-    monkeypatch.setattr(session, "program", lambda *_: "import time; time.sleep(60)")
+    monkeypatch.setattr(session, "command_line", lambda *_: ["sleep", "60"])
     with pytest.raises(ConnectionLostError, match="no sign of life"):
+        node.deploy(package("hello"))
+
+
+@pytest.mark.parametrize(
+    "said",
+    ["{ welcome }", '{"lacking": 1}', '{"beat": {"x": 1}}', "no line end", "sage-cluster-answer:[]"],
+)
+def test_what_a_login_script_prints_does_no_harm(
+    node: Node, package: Make, monkeypatch: pytest.MonkeyPatch, said: str
+) -> None:
+    genuine = PipePool.stream
+
+    def after_a_script(pool: PipePool, words: list[str]) -> PipeStream:
+        return genuine(pool, ["sh", "-c", 'printf %s "$0"; exec "$@"', said, *words])
+
+    monkeypatch.setattr(PipePool, "stream", after_a_script)
+    node.deploy(package("hello"))
+    assert node.greeting() == "hello"
+
+
+@pytest.mark.parametrize("said", ["{}", "[]", "null", "[" * 100_000, '{"lacking": [1]}', '{"lacking": {"a": 1}}', "{"])
+def test_a_message_that_is_none_is_that_nodes_error(
+    node: Node, package: Make, monkeypatch: pytest.MonkeyPatch, said: str
+) -> None:
+    monkeypatch.setattr(session, "find_answer", lambda line, nonce: said)
+    with pytest.raises(NodeError, match="here: what the node says cannot be used"):
         node.deploy(package("hello"))

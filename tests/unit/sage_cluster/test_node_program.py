@@ -1,10 +1,9 @@
-"""The program for a node: what is in it, and that it comes whole on standard input, or is not run."""
+"""The program for a node: what is in it."""
 
 from __future__ import annotations
 
 import ast
 import re
-import subprocess
 import sys
 import zlib
 from base64 import b64decode
@@ -14,26 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from sage_cluster.nodes.program import READ_PROGRAM, program
+from sage_cluster.nodes.program import program
 from sage_cluster.on_node import head, logs, probe, start, stop, watch
 from sage_cluster.on_node.deploy import deploy, facts
-
-PROGRAM = "import sys; print('rest:', sys.stdin.read())"
-
-
-def read(given: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-c", READ_PROGRAM, str(len(PROGRAM))]
-    return subprocess.run(command, input=given, capture_output=True, text=True, timeout=20, check=False)
-
-
-def test_what_comes_after_the_program_is_left_to_it() -> None:
-    assert read(PROGRAM + "a word").stdout == "rest: a word\n"
-
-
-def test_a_program_that_was_cut_ends_with_a_reason() -> None:
-    done = read(PROGRAM[:10])
-    assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr == f"the controller was gone when 10 of {len(PROGRAM)} bytes of the program had come\n"
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from sage_cluster.nodes.program import ANSWER, program
+from sage_cluster.nodes.program import ANSWER, command_line
 from sage_cluster.on_node.probe import probe
 from sage_cluster.on_node.processes import read_process, send
 from sage_cluster.on_node.sessions import ForeignRayError, remove_sessions, session_directories
@@ -91,12 +91,13 @@ def test_a_stop_ends_what_is_ours_beside_another_users_ray(
 
 
 @as_root
-@pytest.mark.parametrize("command", ["stop", "kill_raylet", "probe"])
-def test_an_ordinary_user_is_told_of_roots_ray_in_words(fakes: Fakes, temp_dir: Path, command: str) -> None:
+@pytest.mark.parametrize("command", [stop, kill_raylet, probe])
+def test_an_ordinary_user_is_told_of_roots_ray_in_words(
+    fakes: Fakes, temp_dir: Path, command: Callable[[Any], object]
+) -> None:
     raylet = fakes.raylet(temp_dir)
     done = subprocess.run(
-        [PYTHON, "-I", "-S", "-", command, json.dumps(spec_of(temp_dir))],
-        input=program(f"sage_cluster.on_node.{'probe' if command == 'probe' else 'stop'}"),
+        command_line(PYTHON, command, spec_of(temp_dir), ""),
         capture_output=True,
         text=True,
         timeout=20,
@@ -107,7 +108,7 @@ def test_an_ordinary_user_is_told_of_roots_ray_in_words(fakes: Fakes, temp_dir: 
     assert (done.returncode, done.stderr) == (0, "")
     said = json.loads(done.stdout.removeprefix(ANSWER))
     told = f"the Ray of user 'root' runs in {temp_dir} (raylet, process {raylet})"
-    assert told in said["ray_problem" if command == "probe" else "problem"]
+    assert told in said["ray_problem" if command is probe else "problem"]
     assert pids(temp_dir) == [raylet]
 
 

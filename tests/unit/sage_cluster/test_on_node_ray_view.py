@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from sage_cluster.nodes.program import ANSWER, program
+from sage_cluster.nodes.program import ANSWER, command_line
 from sage_cluster.on_node.ray_view import RayDoesNotAnswerError, await_raylet_end, dashboard, drain, ray_view
 from tests.support.dashboard import NOT_HTTP, row, serving, state_api
 from tests.support.ports import free_port
@@ -69,8 +69,7 @@ def test_a_dashboard_of_the_loopback_alone_is_asked_there(host: str) -> None:
 def test_a_proxy_of_the_environment_is_not_used() -> None:
     with serving(lambda _: state_api(row("a"))) as server:
         asked = subprocess.run(
-            [sys.executable, "-I", "-S", "-", "ray_view", json.dumps(spec(server.port))],
-            input=program(ray_view.__module__),
+            command_line(sys.executable, ray_view, spec(server.port), ""),
             env={"http_proxy": f"http://127.0.0.1:{free_port()}", "PATH": "/nothing"},
             capture_output=True,
             text=True,

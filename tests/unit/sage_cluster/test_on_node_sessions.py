@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from sage_cluster.nodes.program import ANSWER, program
+from sage_cluster.nodes.program import ANSWER, command_line
 from sage_cluster.on_node.processes import is_alive
 from sage_cluster.on_node.sessions import (
     COOKIE,
@@ -20,6 +20,7 @@ from sage_cluster.on_node.sessions import (
     session_directories,
     session_processes,
 )
+from sage_cluster.on_node.stop import kill_raylet
 from tests.support.processes import SLEEP, Fakes
 from tests.support.sessions import OTHER_SESSION, SESSION, make_session, pids
 from tests.support.waiting import wait_for
@@ -170,10 +171,9 @@ def test_another_process_with_the_same_pid_is_not_the_one(fakes: Fakes, tmp_path
 
 def test_who_asks_and_his_ancestors_do_not_belong(tmp_path: Path) -> None:
     """The node-side program runs below a shell that carries the directory's environment variable."""
-    specification = json.dumps({"temp_dir": str(tmp_path)})
+    words = command_line(sys.executable, kill_raylet, {"temp_dir": str(tmp_path)}, "")
     asked = subprocess.run(
-        ["sh", "-c", '"$0" -I -S - kill_raylet "$1"; "$0" -I -S -c pass', sys.executable, specification],
-        input=program("sage_cluster.on_node.stop"),
+        ["sh", "-c", '"$@"; true', "sh", *words],
         env={**os.environ, COOKIE: str(tmp_path)},
         capture_output=True,
         text=True,

@@ -20,8 +20,8 @@ FRAME = f"{ANSWER}00ff"
 @pytest.fixture
 def watching(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
     """A watch of a worker that ends after a second without a ping."""
-    spec = {"temp_dir": str(tmp_path), "role": "worker", "dashboard": False, "frame": FRAME, "silence": 1.0}
-    words = command_line(sys.executable, watch, spec)
+    spec = {"temp_dir": str(tmp_path), "role": "worker", "dashboard": False, "message_frame": FRAME, "silence": 1.0}
+    words = command_line(sys.executable, watch, spec, "")
     with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         yield process
         process.kill()

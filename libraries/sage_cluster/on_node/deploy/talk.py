@@ -7,7 +7,7 @@ import json
 import os
 import select
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import wraps
 from typing import Any, TypeVar
@@ -17,14 +17,18 @@ from sage_cluster.on_node.deploy.store import DeployError
 SILENCE_SECONDS = 20.0
 BEAT_SECONDS = 2.0
 CHUNK_BYTES = 1 << 16
-Spec = TypeVar("Spec")
+Spec = TypeVar("Spec", bound="Mapping[str, Any]")
 Answer = TypeVar("Answer")
 
 
 class Talk:
-    """Reads and writes messages. A controller that is silent for SILENCE_SECONDS is taken for gone."""
+    """Reads and writes messages; the ``frame`` begins those for the controller, which finds them by it.
 
-    def __init__(self) -> None:
+    A controller that is silent for SILENCE_SECONDS is taken for gone.
+    """
+
+    def __init__(self, frame: str) -> None:
+        self._frame = frame
         self._rest = b""
         self._lines: list[bytes] = []
         self._guard = threading.Lock()
@@ -45,7 +49,7 @@ class Talk:
 
     def say(self, **message: Any) -> None:  # noqa: ANN401
         """Send a message."""
-        line = (json.dumps(message) + "\n").encode()
+        line = f"{self._frame}{json.dumps(message)}\n".encode()
         with self._guard:
             while line:
                 line = line[os.write(1, line) :]
@@ -76,7 +80,7 @@ def in_conversation(command: Callable[[Spec, Talk], Answer]) -> Callable[[Spec],
 
     @wraps(command)
     def conversing(spec: Spec) -> Answer:
-        talk = Talk()
+        talk = Talk(spec["message_frame"])
         try:
             with talk.beating():
                 return command(spec, talk)
