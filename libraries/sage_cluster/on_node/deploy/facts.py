@@ -20,7 +20,7 @@ import importlib.metadata, json, platform, sys
 installed = {}
 for one in importlib.metadata.distributions():
     if one.metadata["Name"]:
-        installed.setdefault(one.metadata["Name"], one.version)
+        installed.setdefault(one.metadata["Name"], one.version or "")
 print({answer!r} + json.dumps({
     "python": platform.python_version(),
     "implementation": {"cpython": "cp", "pypy": "pp"}.get(sys.implementation.name, sys.implementation.name),
