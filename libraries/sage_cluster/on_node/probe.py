@@ -14,7 +14,7 @@ from sage_cluster.on_node.ports import listening_ports
 from sage_cluster.on_node.ray_view import RayDoesNotAnswerError, ask_ray
 from sage_cluster.on_node.sessions import (
     ForeignRayError,
-    RayProcess,
+    Process,
     find_processes,
     refuse_foreign,
     session_directories,
@@ -54,7 +54,7 @@ def probe(spec: ProbeSpec) -> Probe:
     }
 
 
-def _ask_ray(spec: NodeSpec, gcs: RayProcess | None, foreign: list[RayProcess]) -> OptionalProbe:
+def _ask_ray(spec: NodeSpec, gcs: Process | None, foreign: list[Process]) -> OptionalProbe:
     try:
         refuse_foreign(foreign, spec["temp_dir"])
         return {"nodes": ask_ray(spec, gcs.address)} if gcs else {}
@@ -68,7 +68,7 @@ def _versions(spec: ProbeSpec) -> OptionalProbe:
     return {"versions": ray_versions(find_environment(spec["ray_command"], spec["python_path"], spec["conda_env"]))}
 
 
-def _raylet(raylet: RayProcess) -> RunningRaylet:
+def _raylet(raylet: Process) -> RunningRaylet:
     return {
         "pid": raylet.pid,
         "node_id": raylet.node_id,
@@ -79,7 +79,7 @@ def _raylet(raylet: RayProcess) -> RunningRaylet:
     }
 
 
-def raylet_health(temp_dir: str, raylet: RayProcess | None) -> str:
+def raylet_health(temp_dir: str, raylet: Process | None) -> str:
     """Ask the raylet's own agent (`/api/local_raylet_healthz`): an open port alone proves nothing."""
     if raylet is None:
         return "none"

@@ -14,10 +14,10 @@ POLL_SECONDS = 0.02
 
 
 @dataclass(frozen=True)
-class Process:
-    """A process. ``start`` is its start time in clock ticks since boot: with the pid it names one process for ever.
+class ProcessStat:
+    """What the kernel says of a process: ``state`` as in ps, ``command`` its name for it, of at most 15 letters.
 
-    ``state`` is as in ps, ``command`` the name that the kernel keeps, of at most 15 letters.
+    ``start`` is its start time in clock ticks since boot: pid and start mean this process and no other.
     """
 
     pid: int
@@ -27,13 +27,13 @@ class Process:
     command: str
 
 
-def all_processes() -> list[Process]:
+def all_processes() -> list[ProcessStat]:
     """Every process but the zombies."""
     found = (read_process(int(entry.name)) for entry in Path("/proc").glob("[0-9]*"))
     return [process for process in found if process and process.state not in "ZX"]
 
 
-def read_process(pid: int) -> Process | None:
+def read_process(pid: int) -> ProcessStat | None:
     """The process that has this pid now, a zombie too; None without one."""
     try:
         text = Path(f"/proc/{pid}/stat").read_text(errors="replace")
@@ -41,7 +41,7 @@ def read_process(pid: int) -> Process | None:
         return None
     before, _, after = text.rpartition(")")
     fields = after.split()
-    return Process(pid, int(fields[19]), int(fields[1]), fields[0], before.partition("(")[2])
+    return ProcessStat(pid, int(fields[19]), int(fields[1]), fields[0], before.partition("(")[2])
 
 
 def read_words(pid: int, file: str) -> tuple[str, ...]:
@@ -65,13 +65,13 @@ def owner(pid: int) -> int:
     return -1
 
 
-def is_alive(process: Process) -> bool:
+def is_alive(process: ProcessStat) -> bool:
     """Whether this very process still runs: same pid, same start time, not a zombie."""
     now = read_process(process.pid)
     return now is not None and now.start == process.start and now.state not in "ZX"
 
 
-def send(process: Process, *signals: signal.Signals) -> None:
+def send(process: ProcessStat, *signals: signal.Signals) -> None:
     """Send signals to this very process, never to one that has got its pid since. Not allowed is no error."""
     with suppress(ProcessLookupError, PermissionError):
         descriptor = os.pidfd_open(process.pid)
@@ -83,7 +83,7 @@ def send(process: Process, *signals: signal.Signals) -> None:
             os.close(descriptor)
 
 
-def await_end(processes: Sequence[Process], deadline: float) -> bool:
+def await_end(processes: Sequence[ProcessStat], deadline: float) -> bool:
     """Whether all of them have ended before the deadline (of the monotonic clock)."""
     while any(is_alive(process) for process in processes):
         if time.monotonic() >= deadline:

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sage_cluster.on_node.errors import CannotError
-from sage_cluster.on_node.processes import Process, all_processes, owner, read_words
+from sage_cluster.on_node.processes import ProcessStat, all_processes, owner, read_words
 
 COOKIE = "SAGE_CLUSTER_TEMP_DIR"
 SESSION_NAME = "session_[0-9][0-9][0-9][0-9]-[0-9]*_*_*_[0-9]*"  # session_2026-11-22_16-29-35_019379_4804
@@ -39,7 +39,7 @@ class ForeignRayError(CannotError):
 
 
 @dataclass(frozen=True)
-class RayProcess(Process):
+class Process(ProcessStat):
     """A process of a session. ``role`` is "other" where it is none of Ray's own programs; what is not told is empty."""
 
     role: str
@@ -51,12 +51,12 @@ class RayProcess(Process):
     environ: tuple[str, ...]
 
 
-def session_processes(temp_dir: str) -> list[RayProcess]:
+def session_processes(temp_dir: str) -> list[Process]:
     """All processes of this user's sessions below ``temp_dir``, the raylet and the GCS first."""
     return find_processes(temp_dir)[0]
 
 
-def find_processes(temp_dir: str) -> tuple[list[RayProcess], list[RayProcess]]:
+def find_processes(temp_dir: str) -> tuple[list[Process], list[Process]]:
     """As `session_processes`, and beside them Ray's own processes of other users' sessions there."""
     everything = {process.pid: process for process in _readable_processes(temp_dir)}
     me = os.geteuid()
@@ -81,7 +81,7 @@ def find_processes(temp_dir: str) -> tuple[list[RayProcess], list[RayProcess]]:
     return sorted((everything[pid] for pid in found), key=lambda p: (order.get(p.role, 2), p.pid)), foreign
 
 
-def refuse_foreign(foreign: Sequence[RayProcess], temp_dir: str) -> None:
+def refuse_foreign(foreign: Sequence[Process], temp_dir: str) -> None:
     """Raise ForeignRayError when there are any: see `find_processes`."""
     if foreign:
         first = foreign[0]
@@ -154,7 +154,7 @@ def _new_name(path: Path) -> Path:
     return path.with_name(f"{path.name}_{int(number or 0) + 1:03}")
 
 
-def _readable_processes(temp_dir: str) -> list[RayProcess]:
+def _readable_processes(temp_dir: str) -> list[Process]:
     marker = temp_dir.rstrip("/") + "/session_"
     processes = []
     for process in all_processes():
@@ -168,7 +168,7 @@ def _readable_processes(temp_dir: str) -> list[RayProcess]:
             if value.startswith(marker):
                 session = value[len(temp_dir.rstrip("/")) + 1 :].split("/", 1)[0]
         processes.append(
-            RayProcess(
+            Process(
                 **vars(process),
                 role=role,
                 session=session,
@@ -202,7 +202,7 @@ def _role(words: tuple[str, ...]) -> str:
     return SERVER_ROLES.get(program, OTHER)
 
 
-def _own_ancestry(everything: dict[int, RayProcess]) -> set[int]:
+def _own_ancestry(everything: dict[int, Process]) -> set[int]:
     ancestry = set()
     pid = os.getpid()
     while pid in everything and pid not in ancestry:

@@ -19,7 +19,7 @@ from sage_cluster.on_node.ports import can_connect, own_address, port_owner, res
 from sage_cluster.on_node.processes import is_alive
 from sage_cluster.on_node.sessions import (
     COOKIE,
-    RayProcess,
+    Process,
     find_processes,
     is_own,
     refuse_foreign,
@@ -72,9 +72,9 @@ def start_ray(spec: StartSpec) -> Started:
     """
     temp_dir = spec["temp_dir"]
     is_head = spec["role"] == "head"
+    refuse_foreign(find_processes(temp_dir)[1], temp_dir)
     environment = find_environment(spec["ray_command"], spec["python_path"], spec["conda_env"])
-    running, foreign = find_processes(temp_dir)
-    refuse_foreign(foreign, temp_dir)
+    running = session_processes(temp_dir)
     _refuse_namesake(spec, running)
     raylet = _healthy_raylet(spec, running)
     if raylet:
@@ -140,7 +140,7 @@ def _check_place(environment: RayEnvironment) -> None:
         raise StartError(f"Ray cannot start its own processes from '{place}', since the path has a space; move it")
 
 
-def _healthy_raylet(spec: StartSpec, running: list[RayProcess]) -> RayProcess | None:
+def _healthy_raylet(spec: StartSpec, running: list[Process]) -> Process | None:
     roles = {p.role for p in running if p.state != "T"}
     if spec["fence"] or "raylet" not in roles or (spec["role"] == "head" and "gcs" not in roles):
         return None
@@ -148,7 +148,7 @@ def _healthy_raylet(spec: StartSpec, running: list[RayProcess]) -> RayProcess | 
     return raylet if not spec["session"] or raylet.session == spec["session"] else None
 
 
-def _refuse_namesake(spec: StartSpec, running: list[RayProcess]) -> None:
+def _refuse_namesake(spec: StartSpec, running: list[Process]) -> None:
     """Two nodes that lead to one machine would take each other's Ray for their own, and end it."""
     names = {word.removeprefix("--node-name=") for p in running for word in p.words if word.startswith("--node-name=")}
     if names and spec["name"] not in names:
@@ -158,7 +158,7 @@ def _refuse_namesake(spec: StartSpec, running: list[RayProcess]) -> None:
         )
 
 
-def _identity(raylet: RayProcess) -> RayletIdentity:
+def _identity(raylet: Process) -> RayletIdentity:
     return {
         "node_id": raylet.node_id,
         "session": raylet.session,
@@ -273,7 +273,7 @@ def _await_end(process: subprocess.Popen[bytes], temp_dir: str, timeout: float) 
     It waits 30 s for a raylet that has died, longer for a GCS, so it is ended here once one was missing for some time.
     """
     began = time.monotonic()
-    seen: dict[str, RayProcess] = {}
+    seen: dict[str, Process] = {}
     missing_since: dict[str, float] = {}
     while True:
         try:

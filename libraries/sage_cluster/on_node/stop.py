@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from sage_cluster.on_node.gcs_storage import remove_storage
-from sage_cluster.on_node.processes import Process, await_end, send
+from sage_cluster.on_node.processes import ProcessStat, await_end, send
 from sage_cluster.on_node.sessions import find_processes, refuse_foreign, remove_sessions, session_processes
 from sage_cluster.on_node.turn import alone
 
@@ -77,7 +77,7 @@ def force_stop(temp_dir: str) -> list[int]:
     return sorted(forced)
 
 
-def _end(processes: Sequence[Process], deadline: float) -> None:
+def _end(processes: Sequence[ProcessStat], deadline: float) -> None:
     for process in processes:
         send(process, signal.SIGTERM, signal.SIGCONT)
     await_end(processes, deadline)

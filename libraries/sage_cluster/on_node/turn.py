@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from sage_cluster.on_node.errors import CannotError
-from sage_cluster.on_node.processes import POLL_SECONDS, Process, all_processes, owner, read_process, send
+from sage_cluster.on_node.processes import POLL_SECONDS, ProcessStat, all_processes, owner, read_process, send
 
 if TYPE_CHECKING:
     from sage_cluster.on_node.protocol import NodeSpec
@@ -78,13 +78,13 @@ def _end_older(mark: str, temp_dir: str) -> None:
         time.sleep(POLL_SECONDS)
 
 
-def _others(mark: str) -> list[Process]:
+def _others(mark: str) -> list[ProcessStat]:
     """This user's other programs of that mark, without what they are just about to run, which has it for a moment."""
     marked = {p.pid: p for p in all_processes() if p.command == mark and p.pid != os.getpid()}
     return [p for p in marked.values() if p.parent not in marked and owner(p.pid) == os.geteuid()]
 
 
-def _age(process: Process | None) -> tuple[int, int]:
+def _age(process: ProcessStat | None) -> tuple[int, int]:
     return (process.start, process.pid) if process else (0, 0)
 
 

@@ -21,7 +21,7 @@ from sage_cluster.on_node.main import say
 from sage_cluster.on_node.probe import raylet_health
 from sage_cluster.on_node.processes import is_alive, read_process
 from sage_cluster.on_node.ray_view import RayDoesNotAnswerError, ask_ray
-from sage_cluster.on_node.sessions import RayProcess, session_processes
+from sage_cluster.on_node.sessions import Process, session_processes
 
 if TYPE_CHECKING:
     from sage_cluster.on_node.protocol import Beat, RayRow, WatchMessage, WatchSpec
@@ -40,10 +40,10 @@ class Watch:
     def __init__(self, spec: WatchSpec) -> None:
         self._spec = spec
         self._poll = select.poll()
-        self._known: dict[int, RayProcess] = {}
+        self._known: dict[int, Process] = {}
         self._health = "none"
         self._nodes: list[RayRow] | None = None
-        self._last_dashboard: RayProcess | None = None
+        self._last_dashboard: Process | None = None
 
     def run(self) -> None:
         """Watch; ends when the controller is gone."""

@@ -66,11 +66,6 @@ def test_a_dashboard_of_the_loopback_alone_is_asked_there(host: str) -> None:
         assert dashboard(asked) == {"url": f"http://{host}:{server.port}", "ray_version": "2", "session": "s"}
 
 
-def test_a_node_of_which_ray_has_nothing_to_say_has_an_empty_message() -> None:
-    with serving(lambda _: state_api({**row("a"), "state_message": None})) as server:
-        assert ray_view(spec(server.port)) == {"nodes": [{**row("a"), "state_message": ""}]}
-
-
 def test_a_proxy_of_the_environment_is_not_used() -> None:
     with serving(lambda _: state_api(row("a"))) as server:
         asked = subprocess.run(
@@ -192,3 +187,8 @@ def test_awaiting_the_raylets_end(fakes: Fakes, tmp_path: Path) -> None:
     assert await_raylet_end({**asked, "timeout": 0.1}) == {"ended": False}
     threading.Timer(0.2, os.kill, (raylet, 15)).start()
     assert await_raylet_end(asked) == {"ended": True}
+
+
+def test_a_node_of_which_ray_has_nothing_to_say_has_an_empty_message() -> None:
+    with serving(lambda _: state_api({**row("a"), "state_message": None})) as server:
+        assert ray_view(spec(server.port)) == {"nodes": [{**row("a"), "state_message": ""}]}
