@@ -61,6 +61,7 @@ def running_sshd(directory: Path, host_keys: list[Path], *settings: str) -> Iter
     key, port = make_key(directory / "user_key"), free_port()
     (directory / "authorized_keys").write_text(public(key) + "\n")
     lines = (
+        *settings,  # of two settings of one name, the first holds
         f"ListenAddress 127.0.0.1:{port}",
         *(f"HostKey {host_key}" for host_key in host_keys),
         f"AuthorizedKeysFile {directory}/authorized_keys",
@@ -69,7 +70,6 @@ def running_sshd(directory: Path, host_keys: list[Path], *settings: str) -> Iter
         "UsePAM no",
         "MaxStartups 100:30:200",
         "PasswordAuthentication no",
-        *settings,
     )
     (directory / "sshd_config").write_text("".join(f"{line}\n" for line in lines))
     with (directory / "log").open("w") as log:

@@ -21,9 +21,8 @@ from sage_cluster.nodes.spec import RayNode
 from sage_cluster.on_node.deploy.deploy import deploy, rollback
 from sage_cluster.on_node.deploy.facts import facts
 from sage_cluster.on_node.protocol import Deployed, DeployMessage, DeploySpec, Facts, NodeSpec, RollbackSpec
-from sage_cluster.ssh.connection import SshStream
+from sage_cluster.ssh.connection import BROKEN, SshStream
 from sage_cluster.ssh.pool import SshPool
-from sage_cluster.ssh.transport import BROKEN
 from sage_cluster.waiting import Deadline
 
 FACTS_SECONDS = 60.0

@@ -21,7 +21,7 @@ from sage_cluster.errors import CommandTimeoutError, ConnectionLostError, StaleC
 from sage_cluster.ssh.deadline import Deadline, within
 from sage_cluster.ssh.host_keys import known_name
 from sage_cluster.ssh.text import printable
-from sage_cluster.ssh.transport import BROKEN
+from sage_cluster.ssh.transport import BROKEN as BROKEN  # noqa: PLC0414 - for those who talk over a stream
 
 MARGIN_SECONDS = 5.0
 TRAILING_SECONDS = 1.0

@@ -79,17 +79,13 @@ def _handshake(target: Target, sock: socket.socket, settings: SshConfig) -> para
         raise
     except BROKEN as error:
         _end(transport)
-        raise ConnectionLostError(
-            f"the SSH handshake failed: {printable(str(error)) or type(error).__name__}",
-            where=str(target),
-            fix="see whether sshd is overloaded there (MaxStartups in its log), then try again",
-        ) from error
+        raise _dropped(str(target), printable(str(error)) or type(error).__name__) from error
     return transport
 
 
 def _exchange_keys(target: Target, transport: ClientTransport, seconds: float) -> None:
     transport.banner_timeout = transport.handshake_timeout = transport.clear_to_send_timeout = seconds
-    failure: Exception = EOFError("the node closed the connection")
+    failure: Exception = paramiko.SSHException("the node closed the connection")
     with within(seconds, _shut(transport.sock)) as deadline:
         try:
             transport.start_client(timeout=seconds + 1)
@@ -144,23 +140,16 @@ def _connect(target: Target, timeout: float) -> socket.socket:
             fix="start sshd on the node, or correct the port",
         ) from error
     except TimeoutError as error:
-        raise _unanswered(where, f"{error or 'no answer'} within {timeout:g} s") from error
+        raise _unanswered(where, f"no answer within {timeout:g} s") from error
     except OSError as error:
         if error.errno in UNREACHABLE:
             raise _unanswered(where, error.strerror or str(error)) from error
         raise ConnectionLostError(f"cannot connect: {error}", where=where) from error
     try:
         _await_greeting(target, sock, timeout)
-    except OSError as error:
+    except (OSError, SshError) as error:
         sock.close()
-        raise ConnectionLostError(
-            f"the SSH handshake failed: the connection was closed before the greeting: {error}",
-            where=where,
-            fix="see whether sshd is overloaded there (MaxStartups in its log), then try again",
-        ) from error
-    except SshError:
-        sock.close()
-        raise
+        raise error if isinstance(error, SshError) else _dropped(where, str(error)) from error
     # Unacknowledged data ends the connection after this time: without it a cut-off node is noticed after 15 minutes.
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(timeout * 1000))
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -169,7 +158,7 @@ def _connect(target: Target, timeout: float) -> socket.socket:
 
 def _dial(target: Target, deadline: float) -> socket.socket:
     """The first of the host's addresses that takes the connection."""
-    error: OSError = TimeoutError("no answer")
+    reason: OSError | None = None
     for family, kind, protocol, _, address in _resolve(target, deadline):
         left = deadline - time.monotonic()
         if left <= 0:
@@ -178,12 +167,12 @@ def _dial(target: Target, deadline: float) -> socket.socket:
         try:
             sock.settimeout(left)
             sock.connect(address)
-        except OSError as reason:
+        except OSError as error:
             sock.close()
-            error = TimeoutError("no answer") if isinstance(reason, TimeoutError) else reason
+            reason = error
         else:
             return sock
-    raise error
+    raise reason or TimeoutError
 
 
 _Address = tuple[int, int, int, str, tuple[object, ...]]
@@ -206,7 +195,7 @@ def _resolve(target: Target, deadline: float) -> list[_Address]:
     try:
         found = answer.get(timeout=max(0.0, deadline - time.monotonic()))
     except queue.Empty:
-        raise TimeoutError("no answer of the resolver (DNS)") from None
+        raise _unanswered(str(target), "the resolver (DNS) did not answer in time") from None
     if isinstance(found, Exception):
         raise found
     return found
@@ -215,7 +204,7 @@ def _resolve(target: Target, deadline: float) -> list[_Address]:
 def _await_greeting(target: Target, sock: socket.socket, seconds: float) -> None:
     """Wait until "SSH-..." has come, which is left to be read.
 
-    Raises ConnectTimeoutError, ConnectionLostError, and OSError when the connection ends.
+    Raises ConnectTimeoutError, ConnectionLostError, and OSError when the connection breaks.
     """
     deadline = time.monotonic() + seconds
     poll = select.poll()
@@ -234,8 +223,16 @@ def _await_greeting(target: Target, sock: socket.socket, seconds: float) -> None
             raise _unanswered(str(target), f"it takes connections, but gave no SSH greeting within {seconds:g} s{said}")
         before, seen = seen, sock.recv(GREETING_BYTES, socket.MSG_PEEK)
         if len(seen) <= len(before):
-            raise ConnectionResetError(f"it ended{said}")
+            raise _dropped(str(target), f"it ended before its greeting{said}")
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, 1)
+
+
+def _dropped(where: str, reason: str) -> ConnectionLostError:
+    return ConnectionLostError(
+        f"the SSH handshake failed: {reason}",
+        where=where,
+        fix="see whether sshd is overloaded there (MaxStartups in its log), then try again",
+    )
 
 
 def _unanswered(where: str, reason: str) -> ConnectTimeoutError:

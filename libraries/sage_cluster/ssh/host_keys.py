@@ -223,7 +223,12 @@ class KnownHosts:
         try:
             self.own.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             with self.own.open("a", encoding="utf-8") as file:
-                _lock(file.fileno())
+                if not _lock(file.fileno()):
+                    raise HostKeyUnknownError(
+                        f"its host key {key} is new, but another process held {self.own} for {LOCK_SECONDS:g} s",
+                        where=name,
+                        fix=f"find it with `fuser {self.own}`, or try again",
+                    )
                 if file.tell() and not self.own.read_bytes().endswith(b"\n"):
                     file.write("\n")
                 file.write(f"{name} {key.type} {base64.b64encode(key.blob).decode()}\n")
@@ -249,17 +254,17 @@ def _judge(entries: Iterable[_Entry], key: HostKey, host: str) -> _Status:
     return status
 
 
-def _lock(file: int) -> None:
+def _lock(file: int) -> bool:
     deadline = time.monotonic() + LOCK_SECONDS
     while True:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
+        except BlockingIOError:
             if time.monotonic() >= deadline:
-                raise OSError(f"another process held its lock for {LOCK_SECONDS:g} s") from error
+                return False
             time.sleep(LOCK_POLL_SECONDS)
         else:
-            return
+            return True
 
 
 class _Index:

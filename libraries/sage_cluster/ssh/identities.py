@@ -60,7 +60,7 @@ class Identities:
         if self._path:
             yield from _with_certificate(self._of_file(self._path), self._path)
             return
-        none = True
+        none, problem = True, None
         for held in self._agent.ask(self._where):
             none = False
             yield held
@@ -68,14 +68,13 @@ class Identities:
             if path.exists():
                 try:
                     key = self._of_file(path)
-                except AuthenticationError:
-                    if none and path.name == DEFAULT_KEYS[-1]:
-                        raise
+                except AuthenticationError as error:
+                    problem = error
                     continue
                 none = False
                 yield from _with_certificate(key, path)
         if none:
-            raise AuthenticationError(
+            raise problem or AuthenticationError(
                 "there is no SSH key to log in with",
                 where=self._where,
                 fix="set ssh.key_path in the configuration, or load a key into the SSH agent",
@@ -115,11 +114,13 @@ class Identities:
                     path, "it has a passphrase, and the SSH agent does not hold it", f"ssh-add {path}"
                 ) from error
             raise self._unusable(
-                path, str(error) or type(error).__name__, "set ssh.key_path to a private key, or use the SSH agent"
+                path, str(error) or type(error).__name__, "set ssh.key_path to a private key"
             ) from error
 
     def _unusable(self, path: Path, reason: str, fix: str) -> AuthenticationError:
-        return AuthenticationError(f"the key file {path} cannot be used: {reason}", where=self._where, fix=fix)
+        return AuthenticationError(
+            f"the key file {path} cannot be used: {reason}", where=self._where, fix=f"{fix}; or use the SSH agent"
+        )
 
 
 class _Agent(AgentSSH):

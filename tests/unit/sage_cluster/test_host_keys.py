@@ -176,7 +176,7 @@ def test_a_file_that_somebody_locked_is_given_up_with_its_name(
     known = tmp_path / "known_hosts"
     with known.open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
-        with pytest.raises(HostKeyUnknownError, match=f"cannot be recorded in {known}: another process"):
+        with pytest.raises(HostKeyUnknownError, match=f"another process held {known}"):
             check(known, keys[0], accept_new=True)
 
 
