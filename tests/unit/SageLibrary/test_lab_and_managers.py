@@ -43,7 +43,7 @@ def test_the_port_that_a_fault_hits_is_the_one_that_the_lab_gives_the_head(kind:
     assert port == MADE["head"]["head_port"]
 
 
-@pytest.mark.parametrize("kind", [FaultKind.UNWRITABLE_TEMP_DIR, FaultKind.STALE_SESSION])
+@pytest.mark.parametrize("kind", [FaultKind.UNWRITABLE_TEMP_DIR, FaultKind.STALE_SESSION_DIRECTORY])
 def test_the_directory_that_a_fault_hits_is_the_one_that_the_lab_gives_ray(kind: FaultKind) -> None:
     (directory,) = (option.default for option in kind_of(kind).options if option.name == "directory")
     assert directory == MADE["worker"]["temp_dir"] == MADE["head"]["temp_dir"]
