@@ -17,6 +17,7 @@ from sage_cluster import NodeResult, OperationResult
 from SageLibrary.context import Stage
 from SageLibrary.keywords.component import Component
 from SageLibrary.recording.verdict import InconclusiveError
+from SageLibrary.report.log import links
 from SageLibrary.waiting import stretched, wait_until
 
 MINUTE = timedelta(minutes=1)
@@ -74,11 +75,8 @@ class BackgroundKeywords(Component):
         with answer.open("wb") as out, progress.open("wb") as said:
             process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=out, stderr=said, start_new_session=True)
         self._begun.append(Background(shlex.join(words), process, answer, progress))
-        logger.info(
-            f'process {process.pid}: <a href="operations/{answer.name}">result</a>, '
-            f'<a href="operations/{progress.name}">progress</a>',
-            html=True,
-        )
+        files = {"result": f"operations/{answer.name}", "progress": f"operations/{progress.name}"}
+        logger.info(links(f"process {process.pid}", files), html=True)
 
     @keyword
     def operation_should_say(self, text: str, within: timedelta = MINUTE) -> None:

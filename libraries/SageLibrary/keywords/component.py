@@ -11,6 +11,7 @@ from robot.api import SkipExecution, logger
 from sage_cluster import OperationResult
 from sage_lab import Capability, Completed
 from SageLibrary.context import Stage
+from SageLibrary.report.log import links
 
 EVENTS = 2000
 """How far back the journal is looked through."""
@@ -76,4 +77,4 @@ class Component:
         directory.mkdir(parents=True, exist_ok=True)
         file = directory / f"{len(list(directory.iterdir())) + 1:04d}-{node}.txt"
         file.write_text(text)
-        logger.info(f'{node}: status {done.returncode}, <a href="commands/{file.name}">{file.name}</a>', html=True)
+        logger.info(links(f"{node}: status {done.returncode}", {file.name: f"commands/{file.name}"}), html=True)

@@ -21,7 +21,7 @@ from SageLibrary.keywords.configuration import ConfigurationKeywords
 from SageLibrary.keywords.supervisor import SupervisorKeywords
 from SageLibrary.recording.verdict import InfraError
 from SageLibrary.report import trend
-from SageLibrary.report.tables import Row, table
+from SageLibrary.report.log import Row, table
 from SageLibrary.stress.faults_at_random import Blow, draw
 from SageLibrary.stress.growth import Growth, judge
 from SageLibrary.stress.long_manager import LongManager

@@ -12,7 +12,7 @@ from SageLibrary.arguments.spare import SPARE
 from SageLibrary.context import Stage
 from SageLibrary.keywords.component import Component
 from SageLibrary.keywords.configuration import ConfigurationKeywords
-from SageLibrary.report.tables import Row, table
+from SageLibrary.report.log import Row, table
 from SageLibrary.stress.callers import Round, run_round
 from SageLibrary.stress.capacity import workers_that_fit
 from SageLibrary.stress.model import ClusterModel, Deed, Operation

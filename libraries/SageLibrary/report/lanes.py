@@ -157,7 +157,7 @@ def _said(beliefs: Iterable[Sight]) -> list[tuple[Sight, str]]:
 
 
 def _known(nothing: Sight, seen: Iterable[Sight], thought: Iterable[Sight]) -> list[tuple[Sight, str]]:
-    """The newest word on a node, whoever said it: the tests when they looked, the supervisor when it noticed."""
+    """The newest observation of a node, whoever made it: the tests when they looked, the supervisor when it noticed."""
     known = [(nothing, "")]
     said = [*((sight, "") for sight in seen), *_said(belief for belief in thought if belief.state != NOBODY)]
     for sight, saying in sorted(said, key=lambda one: one[0].at):

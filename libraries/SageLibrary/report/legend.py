@@ -44,7 +44,7 @@ def _meanings(recording: Recording, figures: list[Figures]) -> Iterator[tuple[st
         if state != NOBODY:
             yield "low state" if state in DOWN else "state", colour_of(state), wording.plain(state)
     if recording.beliefs:
-        yield "bars", "", "thick: the newest word on a node; thin: what the supervisor thought"
+        yield "bars", "", "thick: the newest observation of a node; thin: the supervisor's view"
     if figures:
         yield "fault", "", "fault, until healed"
         for moment in ("noticed", "repair decided", "repaired"):
