@@ -18,7 +18,7 @@ _LARGEST_PORT = 65535
 
 
 @dataclass(frozen=True)
-class Machine:
+class ListedMachine:
     """One machine. ``host`` is its name or address for the cluster, ``control_address`` one for the lab alone."""
 
     name: str
@@ -41,7 +41,7 @@ class Inventory:
     """
 
     path: str
-    machines: tuple[Machine, ...]
+    machines: tuple[ListedMachine, ...]
     known_hosts: str
     temp_dir: str = "/tmp/ray"  # noqa: S108 - on the machines
     log_dir: str = "~/.sage/logs"
@@ -69,15 +69,11 @@ class Inventory:
     @classmethod
     def from_mapping(cls, content: Mapping[str, Any]) -> Inventory:
         """The inventory that ``as_dict`` gave."""
-        return cls(**{**content, "machines": tuple(Machine(**one) for one in content["machines"])})
+        return cls(**{**content, "machines": tuple(ListedMachine(**one) for one in content["machines"])})
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values that ``from_mapping`` reads back."""
         return {**asdict(self), "machines": [asdict(one) for one in self.machines]}
-
-    def machine(self, name: str) -> Machine:
-        """The machine of that name."""
-        return next(one for one in self.machines if one.name == name)
 
     def topology(self) -> Topology:
         """How many machines there are of each role; the sizes are not those of the machines."""
@@ -97,7 +93,7 @@ class Inventory:
             )
 
 
-def _machine(entry: Entry, top: Entry) -> Machine:
+def _machine(entry: Entry, top: Entry) -> ListedMachine:
     entry.only(_MACHINE_KEYS)
 
     def of(key: str) -> Entry:
@@ -106,12 +102,12 @@ def _machine(entry: Entry, top: Entry) -> Machine:
     name = entry.text("name")
     if not NODE_NAME.fullmatch(name):
         raise entry.wrong("name", f"{name!r} cannot be a node's name", "use up to 32 small letters, digits and hyphens")
-    port = of("port").number("port", Machine.port) or Machine.port
+    port = of("port").number("port", ListedMachine.port) or ListedMachine.port
     if port > _LARGEST_PORT:
         raise of("port").wrong("port", f"{port} is no port", "give a number from 1 to 65535")
     role: Role = entry.choice("role", get_args(Role), "worker")
-    become: Become = of("become").choice("become", get_args(Become), Machine.become)
-    return Machine(
+    become: Become = of("become").choice("become", get_args(Become), ListedMachine.become)
+    return ListedMachine(
         name=name,
         role=role,
         host=entry.text("host", name),
@@ -120,12 +116,12 @@ def _machine(entry: Entry, top: Entry) -> Machine:
         port=port,
         control_address=entry.text("control_address", ""),
         become=become,
-        python=of("python").text("python", Machine.python),
-        ray=of("ray").text("ray", Machine.ray),
+        python=of("python").text("python", ListedMachine.python),
+        ray=of("ray").text("ray", ListedMachine.ray),
     )
 
 
-def _check(machines: list[Machine], top: Entry) -> None:
+def _check(machines: list[ListedMachine], top: Entry) -> None:
     """What only all machines together tell."""
     heads = [one.name for one in machines if one.role == "head"]
     if len(heads) != 1:

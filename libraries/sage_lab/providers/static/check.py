@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from sage_lab.errors import LabError, MachineError
-from sage_lab.inventory import Inventory, Machine
+from sage_lab.inventory import Inventory, ListedMachine
 from sage_lab.providers.ssh_access import SshAccess
 
 _TIMEOUT = 30.0
@@ -47,7 +47,7 @@ def check(inventory: Inventory, connections: Mapping[str, SshAccess]) -> dict[st
     return facts
 
 
-def _ask(machine: Machine, connection: SshAccess) -> tuple[dict[str, Any], list[str]]:
+def _ask(machine: ListedMachine, connection: SshAccess) -> tuple[dict[str, Any], list[str]]:
     try:
         said = connection.run([machine.python, "-I", "-c", _ASK, machine.ray], timeout=_TIMEOUT)
         root = connection.run(["id", "-u"], root=True, timeout=_TIMEOUT) if machine.become != "none" else None

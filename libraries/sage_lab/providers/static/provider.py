@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from sage_lab import files, inventory
+from sage_lab import files
 from sage_lab.errors import LabError, MachineError, NodeStateError
-from sage_lab.inventory import Inventory
+from sage_lab.inventory import Inventory, ListedMachine
 from sage_lab.model import Completed, LabNode, NodeHealth
 from sage_lab.progress import Report, step
 from sage_lab.providers import Capability, Machine, Provider, sshd
@@ -93,7 +93,7 @@ class ExistingMachine(Machine):
     """A machine of the inventory, over SSH."""
 
     provider: StaticProvider = field(repr=False, compare=False)
-    listed: inventory.Machine = field(repr=False, compare=False)
+    listed: ListedMachine = field(repr=False, compare=False)
     connection: SshAccess = field(repr=False, compare=False)
 
     @property
@@ -117,7 +117,7 @@ class ExistingMachine(Machine):
         return NodeHealth.of(self, state="running", ssh=ssh, plugged=ssh, **sizes)
 
 
-def _node(machine: inventory.Machine) -> LabNode:
+def _node(machine: ListedMachine) -> LabNode:
     address = _address(machine.name, machine.host)
     control = _address(machine.name, machine.control_address) if machine.control_address else address
     return LabNode(machine.name, machine.role, control, address, machine.port)
@@ -135,7 +135,7 @@ def _address(name: str, host: str) -> str:
     return str(found[0][4][0])
 
 
-def _access(machine: inventory.Machine, listed: Inventory) -> Access:
+def _access(machine: ListedMachine, listed: Inventory) -> Access:
     return Access(
         node=machine.name,
         address=machine.control_address or machine.host,
