@@ -10,7 +10,7 @@ _ALL = 10_000
 
 
 def table_name(fault: str) -> str:
-    """The name of the table that a fault owns, on every node that it strikes."""
+    """The name of the table that a fault owns, on every target."""
     return f"sage_fault_{fault}"
 
 

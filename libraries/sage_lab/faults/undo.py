@@ -16,7 +16,7 @@ from sage_lab.ledger import Left, undoes
 
 @undoes(record.LEDGER_KIND, owns=lambda lab, target: Path(target) == record.path_of(lab, Path(target).stem))
 def discard_fault(target: str) -> bool | Left:
-    """Forget an active fault; what it did goes with the node that it struck.
+    """Forget an active fault; what it did goes with the node that it is on.
 
     A machine that existed before the lab does not go: there the fault is healed. One that does not answer keeps
     nobody from taking the lab down: the answer says what was left there.

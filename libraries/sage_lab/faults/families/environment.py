@@ -50,14 +50,14 @@ KINDS = (
     Kind(
         "ray missing",
         Family.ENVIRONMENT,
-        "The program ray is not in the environment; strikes clusters that are configured to use it.",
+        "The program ray is not in the environment; it hits clusters that are configured to use it.",
         OnNode(MovedAside, lasts=True),
         (_PROGRAM,),
     ),
     Kind(
         "wrong ray version",
         Family.ENVIRONMENT,
-        "The program ray of the environment says another version; strikes clusters that are configured to use it.",
+        "The program ray of the environment says another version; it hits clusters that are configured to use it.",
         OnNode(WrongRayVersion, lasts=True),
         (_PROGRAM, Option("version", "2.0.0", "what it says")),
     ),

@@ -51,7 +51,7 @@ class MemoryHog(Effect):
         """How many bytes that is."""
         limit = memory()[1]
         if not limit:
-            raise CannotError("this node has no memory limit: a hog would strike the whole machine")
+            raise CannotError("this node has no memory limit: a hog would hit the whole machine")
         return {"bytes": limit * int(self.plan["percent"]) // 100, "limit": limit, "killed": killed()}
 
     def hold(self) -> None:
