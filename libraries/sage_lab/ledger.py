@@ -167,9 +167,9 @@ class Ledger:
     def _check(self, found: os.stat_result) -> None:
         if not stat.S_ISREG(found.st_mode) or found.st_uid != os.geteuid() or found.st_mode & 0o022:
             raise LedgerError(
-                f"the ledger of this lab belongs to user {found.st_uid}, or others can write it: it is not trusted",
+                f"the ledger is not trusted: it belongs to user {found.st_uid} and has mode {found.st_mode:o}",
                 where=str(self.path),
-                fix=f"run the command as the user who made the lab; this is user {os.geteuid()}",
+                fix=f"run the command as the user who made the lab and alone may write it; this is user {os.geteuid()}",
             )
 
     def _parse(self, number: int, line: bytes) -> Entry:

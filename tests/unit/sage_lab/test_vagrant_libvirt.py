@@ -121,7 +121,9 @@ def test_a_lab_whose_name_begins_somebody_s_machine_s_leaves_that_alone(programs
 def test_names_that_somebody_has_already_are_refused_before_anything_is_made(programs: Path) -> None:
     virsh(programs, *LEFT)
     libvirt.need_free_names(["t-new_head"], ["t-new_control"])
-    with pytest.raises(LabNameError, match="of these names: t-vm_control, t-vm_head"):
+    with pytest.raises(
+        LabNameError, match=r"of these names: t-vm_control, t-vm_head, t-vm_head-vdb.qcow2, t-vm_head.img"
+    ):
         libvirt.need_free_names(["t-vm_head", "t-vm_worker-2"], ["t-vm_control"])
 
 

@@ -116,9 +116,10 @@ def networks() -> str:
 def need_free_names(domains: Sequence[str], networks: Sequence[str]) -> None:
     """Raise LabNameError when libvirt has one of them already: it is somebody else's, and a sweep would remove it."""
     taken = {*_lines("list", "--all", "--name"), *_lines("net-list", "--all", "--name")} & {*domains, *networks}
+    taken |= {volume for domain in domains for _, volume in _volumes(domain)}
     if taken:
         raise LabNameError(
-            f"libvirt has machines or networks of these names: {', '.join(sorted(taken))}",
+            f"libvirt has machines, volumes or networks of these names: {', '.join(sorted(taken))}",
             where="libvirt",
             fix="choose another --name, or use the SAGE_LAB_HOME of that lab",
         )
@@ -138,11 +139,8 @@ def remove_domain(name: str) -> bool:
             if name in _lines("list", "--name"):
                 yield ["destroy", name]
             yield ["undefine", name, "--managed-save", "--snapshots-metadata", "--nvram"]
-        # A volume goes after the machine that uses it; vagrant-libvirt calls them NAME.img, and NAME-vdb.qcow2.
-        for pool in _lines("pool-list", "--name"):
-            for volume in (line.split()[0] for line in _lines("vol-list", pool)[2:]):
-                if volume == f"{name}.img" or re.fullmatch(rf"{re.escape(name)}-vd\w\.\w+", volume):
-                    yield ["vol-delete", volume, "--pool", pool]
+        # A volume goes after the machine that uses it.
+        yield from (["vol-delete", volume, "--pool", pool] for pool, volume in _volumes(name))
 
     return _remove(steps())
 
@@ -158,6 +156,14 @@ def remove_network(name: str) -> bool:
             yield ["net-undefine", name]
 
     return _remove(steps())
+
+
+def _volumes(domain: str) -> list[tuple[str, str]]:
+    """Pool and name of a machine's volumes; vagrant-libvirt calls them NAME.img, and NAME-vdb.qcow2."""
+    own = re.compile(rf"{re.escape(domain)}(\.img|-vd\w\.\w+)")
+    pools = {pool: _lines("vol-list", pool)[2:] for pool in _lines("pool-list", "--name")}
+    named = ((pool, line.split()[0]) for pool, lines in pools.items() for line in lines)
+    return [(pool, volume) for pool, volume in named if own.fullmatch(volume)]
 
 
 def _remove(steps: Iterator[list[str]]) -> bool:
