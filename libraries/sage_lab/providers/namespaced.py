@@ -5,10 +5,12 @@ from __future__ import annotations
 import sys
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple, Protocol, TypeVar
 
+from sage_lab import files
 from sage_lab.errors import CommandTimeoutError, LabError, NodeStateError
 from sage_lab.ledger import Ledger
 from sage_lab.machine import cgroups, commands, environment, lock, namespaces
@@ -84,6 +86,14 @@ class NamespacedProvider(Provider):
     def describe(self) -> Mapping[str, Any]:
         """The environment that the nodes share with this machine."""
         return {"environment": [sys.prefix, sys.base_prefix]}
+
+    def make_keys(self) -> tuple[str, list[str]]:
+        """Make all keys; returns the public ones of the cluster's user and of each node's SSH server."""
+        keys = self.directory / "keys"
+        places = [(keys / node.name / files.HOST_KEY, node.name) for node in self.machines]
+        with ThreadPoolExecutor() as pool:
+            user, *hosts = pool.map(files.make_key, *zip((keys / files.USER, self.lab), *places, strict=True))
+        return user, hosts
 
     def outside(self, work: Callable[[], Result]) -> Result:
         """Do the work in the machine's own namespaces."""

@@ -45,9 +45,7 @@ class ComposeProvider(NamespacedProvider):
     def build(self, report: Report) -> None:
         """Make the image and all nodes, and wait until each answers over SSH; raises LabError."""
         self._choose()
-        keys = self.directory / "keys"
-        user_key = files.make_key(keys / files.USER, self.lab)
-        host_keys = [files.make_key(keys / one.name / files.HOST_KEY, one.name) for one in self.machines]
+        user_key, host_keys = self.make_keys()
         controller = {
             "controller": self.controller_address(),
             "controller-control": f"{self._made['control']}.{CONTROLLER}",

@@ -42,13 +42,11 @@ class ContainerProvider(NamespacedProvider):
     def build(self, report: Report) -> None:
         """Make all nodes and wait until each answers over SSH; raises LabError."""
         cgroups.claim(self._group, self.ledger)
-        keys = self.directory / "keys"
-        with step(report, "keys made"), ThreadPoolExecutor() as pool:
-            user_key = pool.submit(files.make_key, keys / files.USER, self.lab)
-            host_keys = list(pool.map(self._make_host_key, self.machines))
+        with step(report, "keys made"):
+            user_key, host_keys = self.make_keys()
         files.write_all(self.directory, self.machines, host_keys)
         with step(report, "base layer provisioned"):
-            self._provision(user_key.result())
+            self._provision(user_key)
         with step(report, "network laid"):
             self.network.build(self.machines)
         with step(report, f"{len(self.machines)} nodes started"):
@@ -75,9 +73,6 @@ class ContainerProvider(NamespacedProvider):
 
     def _network(self) -> Path:
         return self.network.path
-
-    def _make_host_key(self, node: LabNode) -> str:
-        return files.make_key(self.directory / "keys" / node.name / files.HOST_KEY, node.name)
 
     def _provision(self, authorized_key: str) -> None:
         """Make the base layer and run the provisioning steps in it, in a container without a network."""
