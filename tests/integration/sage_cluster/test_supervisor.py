@@ -89,11 +89,11 @@ def test_a_short_cut_is_noticed_and_waited_out(lab: Lab, supervised: ClusterMana
 def test_a_cut_leaves_no_watch_on_the_node(lab: Lab, supervised: ClusterManager) -> None:
     """Its connection is not closed for the node, which would keep one watch and two sshd for each cut for hours."""
     for _ in range(2):
-        lab.unplug("worker-1")
+        lab.node("worker-1").unplug()
         try:
             wait_for(lambda: states(supervised)["worker-1"], "lost", 8)
         finally:
-            lab.plug("worker-1")
+            lab.node("worker-1").plug()
         wait_until_all_run(supervised, 30)
     wait_for(lambda: watches(lab, "worker-1"), 1, 2 * SILENCE_SECONDS)
 
