@@ -219,6 +219,7 @@ class Supervisor:
 
     def _judge(self, records: list[NodeRecord], settings: RecoveryConfig) -> None:
         self._finish_repairs(settings)
+        self._notice_pause()  # most likely while it was waiting for what it is about to judge by
         under_repair = {name for names, _ in self._repairs for name in names}
         now = time.monotonic()
         head_record = next((self._records[name] for name in self._heads()), None)

@@ -282,6 +282,25 @@ def test_a_pause_of_its_own_loses_no_node(running: Running, monkeypatch: pytest.
     wait_for(lambda: set(running.states().values()), {"lost"}, 15)  # a node that stays silent is noticed all the same
 
 
+def test_a_pause_while_it_hears_loses_no_node_either(running: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is most of the time in there, and judges right after it."""
+    signals, paused = running.supervisor._signals, threading.Event()
+    take_in = signals.take_in
+
+    def stopped(records: Any, seconds: float) -> set[str]:
+        if not paused.is_set():
+            paused.set()
+            threading.Event().wait(2.0)  # as long as it was stopped: more than `silent_after`
+            return set()
+        return take_in(records, seconds)
+
+    monkeypatch.setattr(signals, "take_in", stopped)
+    wait_for(lambda: len(running.events("paused")), 1)
+    again = time.monotonic() + 0.5
+    wait_for(lambda: time.monotonic() > again)  # some turns more
+    assert [event["state"] for event in running.events("observed")] == ["running"] * 3
+
+
 def test_it_is_ended_though_it_was_stopped_and_says_why(tmp_path: Path) -> None:
     path = tmp_path / "config.yaml"
     path.write_text("head: {host: 127.0.0.1, ssh_port: 1}\n")
