@@ -1,13 +1,27 @@
-"""What goes to a node and what comes back, as JSON. Only type checkers read this: it is not sent to a node."""
+"""What goes to a node and what comes back, as JSON. The controller and type checkers read this; no node is sent it."""
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal, TypeVar
 
+from pydantic import BeforeValidator, Field
 from typing_extensions import TypedDict  # pydantic, which checks what comes back, needs it before Python 3.12
 
+FEW = 20
+Value = TypeVar("Value")
+
+
+def _few(value: object) -> object:
+    if isinstance(value, dict) and len(value) > FEW:
+        raise ValueError(f"it has {len(value)} keys, should have at most {FEW}")
+    return value
+
+
+Many = Annotated[list[Value], Field(fail_fast=True)]
+"""A list of which the first wrong value is enough: each costs memory, and a hostile node may say millions."""
+Few = Annotated[dict[str, Value], BeforeValidator(_few)]
 Role = Literal["head", "worker"]
-Versions = dict[str, str]
+Versions = Few[str]
 """The versions of "ray" and "python", each with all its parts: Ray compares them so."""
 
 
@@ -129,7 +143,7 @@ class RayRow(TypedDict):
 class RayView(TypedDict):
     """All nodes that Ray knows."""
 
-    nodes: list[RayRow]
+    nodes: Many[RayRow]
 
 
 class OptionalDashboard(TypedDict, total=False):
@@ -175,15 +189,15 @@ class Started(RayletIdentity):
     """A raylet runs; ``cleared`` is what an earlier, unclean end had left, ``command`` what was run, if anything."""
 
     already_running: bool
-    cleared: list[str]
+    cleared: Many[str]
     raylet_pid: int
-    command: list[str]
+    command: Many[str]
 
 
 class HeadStarted(Started):
     """With Ray's ``nodes``, and the dashboard's answer where one is wanted."""
 
-    nodes: list[RayRow]
+    nodes: Many[RayRow]
     dashboard: Dashboard | None
 
 
@@ -191,16 +205,16 @@ class Stopped(TypedDict):
     """Pids that ended, that ended by force, and that remain; and the sessions removed."""
 
     was_running: bool
-    stopped: list[int]
-    forced: list[int]
-    remaining: list[int]
-    sessions_removed: list[str]
+    stopped: Many[int]
+    forced: Many[int]
+    remaining: Many[int]
+    sessions_removed: Many[str]
 
 
 class OptionalProbe(TypedDict, total=False):
     """On a head that runs Ray's ``nodes``, or why Ray could not be asked; ``versions`` when they were wanted."""
 
-    nodes: list[RayRow]
+    nodes: Many[RayRow]
     ray_problem: str
     versions: Versions
 
@@ -209,12 +223,12 @@ class Probe(OptionalProbe):
     """What a node says of itself. ``health`` is "ok", "hung", "unknown" or "none"; ``sessions`` are those on disk."""
 
     hostname: str
-    processes: list[ProcessRow]
+    processes: Many[ProcessRow]
     raylet: RunningRaylet | None
     gcs_running: bool
     health: str
-    ports: list[int]
-    sessions: list[str]
+    ports: Many[int]
+    sessions: Many[str]
     load: float
     free_bytes: int
 
@@ -242,7 +256,7 @@ class LogText(TypedDict):
 
     path: str
     text: str
-    files: list[str]
+    files: Many[str]
 
 
 class Problem(TypedDict):
@@ -255,12 +269,12 @@ class Problem(TypedDict):
 class Beat(TypedDict):
     """The state of a watched node. ``nodes`` is Ray's view, None where or while it cannot be asked."""
 
-    running: list[str]
-    stopped: list[str]
+    running: Many[str]
+    stopped: Many[str]
     health: str
     node_id: str
     session: str
-    nodes: list[RayRow] | None
+    nodes: Many[RayRow] | None
     dashboard_wanted: bool
 
 
@@ -283,7 +297,7 @@ WatchMessage = Heartbeat | ProcessEnded
 class Lacking(TypedDict):
     """The digests of the files that a node lacks."""
 
-    lacking: list[str]
+    lacking: Many[str]
 
 
 class Ready(TypedDict):
@@ -308,7 +322,7 @@ class Facts(TypedDict):
     implementation: str
     machine: str
     libc: str
-    installed: list[tuple[str, str]]
+    installed: Many[tuple[str, str]]
 
 
 class Manifest(TypedDict):
@@ -328,8 +342,8 @@ class OptionalDeployed(TypedDict, total=False):
     """
 
     unchanged: bool
-    removed: list[str]
-    seconds: dict[str, float]
+    removed: Many[str]
+    seconds: Few[float]
     restart_needed: bool
     configuration: str
 

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import cast
 
 import pytest
+from pydantic import ValidationError
 
 from sage_cluster.config.schema import Config
 from sage_cluster.errors import NodeError
 from sage_cluster.nodes.agent import RayNodes
-from sage_cluster.nodes.answers import find_answer
+from sage_cluster.nodes.answers import answer_of, find_answer
 from sage_cluster.nodes.program import ANSWER
 from sage_cluster.nodes.status import ask_all
 from sage_cluster.nodes.watch_stream import WatchStream
+from sage_cluster.on_node.probe import probe
 from sage_cluster.ssh.connection import CommandResult, SshStream, Target
 from sage_cluster.ssh.pool import SshPool
 
@@ -53,6 +56,8 @@ HOSTILE = {
     "wrong inside": json.dumps({**PROBE, "processes": [{"role": 1}]}),
     "lacking": json.dumps({key: value for key, value in PROBE.items() if key != "raylet"}),
     "problem of another type": '{"kind": [], "problem": {}}',
+    "a million errors in a list": json.dumps({**PROBE, "ports": "X"}).replace('"X"', f"[{'null,' * 1_000_000}null]"),
+    "many errors in a mapping": json.dumps({**PROBE, "versions": dict.fromkeys(map(str, range(200_000)))}),
     "half of a character": '{"hostname": "\\ud800"}',
 }
 CONFIG = Config.model_validate({"head": {"host": "h"}, "workers_ssh_hosts": "bad,good"})
@@ -141,3 +146,14 @@ WRONG_MESSAGES = [
 def test_a_message_that_is_none_is_the_nodes_error(said: str) -> None:
     with pytest.raises(NodeError, match="worker-1: what the node says cannot be used"):
         stream(FRAME + said).messages(1.0)
+
+
+def test_what_is_wrong_a_million_times_is_told_once_and_soon() -> None:
+    """Each error that is kept costs the controller as much as a thousand letters that a node says."""
+    began = time.process_time()
+    for name in ("a million errors in a list", "many errors in a mapping"):
+        with pytest.raises(NodeError) as caught:
+            answer_of(probe, HOSTILE[name], "bad")
+        assert isinstance(caught.value.__cause__, ValidationError)
+        assert caught.value.__cause__.error_count() < 10
+    assert time.process_time() - began < 10
