@@ -16,7 +16,6 @@ import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext, suppress
 from functools import partial
-from pathlib import Path
 
 import paramiko
 
@@ -29,10 +28,12 @@ from sage_cluster.errors import (
     SshError,
     UnknownHostError,
 )
+from sage_cluster.ssh.client_config import Route, route
 from sage_cluster.ssh.connection import SshConnection, Target
 from sage_cluster.ssh.deadline import within
-from sage_cluster.ssh.host_keys import HostKey, KnownHosts
+from sage_cluster.ssh.host_keys import SSH_PORT, HostKey, KnownHosts
 from sage_cluster.ssh.identities import Identities
+from sage_cluster.ssh.proxy import ProxySocket
 from sage_cluster.ssh.text import printable
 from sage_cluster.ssh.transport import BROKEN, ClientTransport
 
@@ -53,26 +54,28 @@ def open_connection(
     Raises the SshError that fits: UnknownHostError, ConnectionRefusedByHostError, ConnectTimeoutError,
     HostKeyUnknownError, HostKeyChangedError, AuthenticationError, ConnectionLostError.
     """
-    sock = _connect(target, settings.connect_timeout)
+    way = route(target.host, target.port, settings)
+    sock = _connect(target, way, settings.connect_timeout)
     connected = time.monotonic()
     with turns or nullcontext():
         if time.monotonic() - connected > WAITED_SECONDS:
             # Its sshd counts the wait as part of the login (LoginGraceTime), and would end it in the midst.
             sock.close()
-            sock = _connect(target, settings.connect_timeout)
-        return SshConnection(target, _handshake(target, sock, settings), settings.connect_timeout)
+            sock = _connect(target, way, settings.connect_timeout)
+        return SshConnection(target, _handshake(target, way, sock, settings), settings.connect_timeout)
 
 
-def _handshake(target: Target, sock: socket.socket, settings: SshConfig) -> paramiko.Transport:
-    known_hosts = KnownHosts(Path(settings.known_hosts).expanduser())
-    transport = ClientTransport(sock, partial(known_hosts.algorithms, target.host, target.port))
+def _handshake(target: Target, way: Route, sock: socket.socket, settings: SshConfig) -> paramiko.Transport:
+    known_hosts = KnownHosts(*way.known_hosts)
+    host, port = (way.known_as, SSH_PORT) if way.known_as else (way.host, way.port)
+    transport = ClientTransport(sock, partial(known_hosts.algorithms, host, port))
     sock.settimeout(IDLE_SECONDS)  # after paramiko, which would have every idle connection wake up ten times a second
     seconds = settings.connect_timeout
     try:
         _exchange_keys(target, transport, seconds)
         shown = HostKey.of(transport.get_remote_server_key())
-        known_hosts.check(target.host, target.port, shown, accept_new=settings.host_keys == "accept-new")
-        _log_in(target, transport, settings)
+        known_hosts.check(host, port, shown, accept_new=settings.host_keys == "accept-new")
+        _log_in(target, way, transport, seconds)
         transport.set_keepalive(KEEPALIVE_SECONDS)
     except SshError:
         _end(transport)
@@ -116,11 +119,11 @@ def _shut(sock: socket.socket | paramiko.Channel) -> Callable[[], None]:
     return shut
 
 
-def _connect(target: Target, timeout: float) -> socket.socket:
+def _connect(target: Target, way: Route, timeout: float) -> socket.socket:
     where = str(target)
     deadline = time.monotonic() + timeout
     try:
-        sock = _dial(target, deadline)
+        sock = ProxySocket(way.proxy, (way.host, way.port)) if way.proxy else _dial(target, way, deadline)
     except socket.gaierror as error:
         raise UnknownHostError(
             f"the name does not resolve: {error.strerror}",
@@ -148,18 +151,23 @@ def _connect(target: Target, timeout: float) -> socket.socket:
     try:
         _await_greeting(target, sock, timeout)
     except (OSError, SshError) as error:
+        complaint = sock.complaint() if isinstance(sock, ProxySocket) else ""
         sock.close()
+        if complaint:
+            raise _dropped(where, f"'{way.proxy}' says: {complaint}") from error
         raise error if isinstance(error, SshError) else _dropped(where, str(error)) from error
+    if isinstance(sock, ProxySocket):
+        return sock
     # Unacknowledged data ends the connection after this time: without it a cut-off node is noticed after 15 minutes.
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(timeout * 1000))
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return sock
 
 
-def _dial(target: Target, deadline: float) -> socket.socket:
+def _dial(target: Target, way: Route, deadline: float) -> socket.socket:
     """The first of the host's addresses that takes the connection."""
     reason: OSError | None = None
-    for family, kind, protocol, _, address in _resolve(target, deadline):
+    for family, kind, protocol, _, address in _resolve(target, way, deadline):
         left = deadline - time.monotonic()
         if left <= 0:
             break
@@ -178,9 +186,9 @@ def _dial(target: Target, deadline: float) -> socket.socket:
 _Address = tuple[int, int, int, str, tuple[object, ...]]
 
 
-def _resolve(target: Target, deadline: float) -> list[_Address]:
+def _resolve(target: Target, way: Route, deadline: float) -> list[_Address]:
     """The addresses of a name. The resolver knows no deadline, so it is asked in a thread of its own."""
-    ask = partial(socket.getaddrinfo, target.host, target.port, type=socket.SOCK_STREAM)
+    ask = partial(socket.getaddrinfo, way.host, way.port, type=socket.SOCK_STREAM)
     with suppress(socket.gaierror, UnicodeError):
         return list(ask(flags=socket.AI_NUMERICHOST))
     answer: queue.SimpleQueue[list[_Address] | OSError | UnicodeError] = queue.SimpleQueue()
@@ -191,7 +199,7 @@ def _resolve(target: Target, deadline: float) -> list[_Address]:
         except (OSError, UnicodeError) as error:
             answer.put(error)
 
-    threading.Thread(target=look_up, name=f"resolve-{target.host}", daemon=True).start()
+    threading.Thread(target=look_up, name=f"resolve-{way.host}", daemon=True).start()
     try:
         found = answer.get(timeout=max(0.0, deadline - time.monotonic()))
     except queue.Empty:
@@ -243,13 +251,13 @@ def _unanswered(where: str, reason: str) -> ConnectTimeoutError:
     )
 
 
-def _log_in(target: Target, transport: paramiko.Transport, settings: SshConfig) -> None:
+def _log_in(target: Target, way: Route, transport: paramiko.Transport, seconds: float) -> None:
     """Try the keys, one after another. sshd hangs up after some (MaxAuthTries)."""
-    where, seconds, user = str(target), settings.connect_timeout, settings.user
+    where, user = str(target), way.user
     transport.auth_timeout = seconds
     wanted: list[str] = []
     refused = False
-    with Identities(settings.key_path, where, seconds) as identities:
+    with Identities(way, where, seconds) as identities:
 
         def give_up() -> None:
             _shut(transport.sock)()

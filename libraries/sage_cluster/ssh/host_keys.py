@@ -132,11 +132,11 @@ class _Status(Enum):
 
 
 class KnownHosts:
-    """The user's file of known hosts, to which new ones are added, and the files of the whole system."""
+    """The user's file of known hosts, to which new ones are added, and ``others``, such as those of the system."""
 
-    def __init__(self, own: Path, system: Sequence[Path] = SYSTEM_FILES) -> None:
+    def __init__(self, own: Path, *others: Path) -> None:
         self.own = own
-        self._files = (own, *system)
+        self._files = (own, *others)
 
     def algorithms(self, host: str, port: int, supported: Sequence[str]) -> tuple[str, ...]:
         """Which keys to ask a host for: all that are ``supported``, and their certificates, those known here first."""

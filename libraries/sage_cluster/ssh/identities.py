@@ -30,10 +30,10 @@ from paramiko.agent import AgentKey, AgentSSH
 from paramiko.pkey import OPENSSH_AUTH_MAGIC, PublicBlob
 
 from sage_cluster.errors import AuthenticationError
+from sage_cluster.ssh.client_config import Route
 from sage_cluster.ssh.transport import BROKEN
 
 OTHERS = 0o077
-DEFAULT_KEYS = ("id_rsa", "id_ecdsa", "id_ed25519")  # ssh(1), IdentityFile, without what only an agent can use
 KINDS: dict[type, type[paramiko.PKey]] = {
     RSAPrivateKey: paramiko.RSAKey,
     EllipticCurvePrivateKey: paramiko.ECDSAKey,
@@ -45,34 +45,36 @@ UNREADABLE = (OSError, ValueError, TypeError, UnsupportedAlgorithm, paramiko.SSH
 class Identities:
     """The keys for one login; use it in a ``with`` statement. Every method raises AuthenticationError.
 
-    Without ``key_path`` they are those of the agent, then the user's default files. A file that is not readable without
-    its passphrase is used through the agent.
+    Without a ``key_path`` they are those of the agent, first the ones of which there is a file, then the files. A file
+    that is not readable without its passphrase is used through the agent.
     """
 
-    def __init__(self, key_path: str | None, where: str, seconds: float) -> None:
-        self._path = Path(key_path).expanduser() if key_path else None
+    def __init__(self, way: Route, where: str, seconds: float) -> None:
+        self._way = way
         self._where = where
-        self._agent = _Agent(seconds)
-        self.description = str(self._path or "the keys of the SSH agent and the default ones of ~/.ssh")
+        self._agent = _Agent(way.agent, seconds)
+        self.description = str(way.key_path or "the keys of the SSH agent and those of ~/.ssh")
 
     def each(self) -> Iterator[paramiko.PKey]:
         """The keys, each with its certificate first."""
-        if self._path:
-            yield from _with_certificate(self._of_file(self._path), self._path)
+        if self._way.key_path:
+            yield from _with_certificate(self._of_file(self._way.key_path), self._way.key_path)
             return
         none, problem = True, None
-        for held in self._agent.ask(self._where):
-            none = False
-            yield held
-        for path in (Path("~/.ssh").expanduser() / name for name in DEFAULT_KEYS):
-            if path.exists():
-                try:
-                    key = self._of_file(path)
-                except AuthenticationError as error:
-                    problem = error
-                    continue
+        files = [path for path in self._way.key_files if path.exists()]
+        if not self._way.only_files:
+            wanted = {_public_part(path, b"") for path in files}
+            for held in sorted(self._agent.ask(self._where), key=lambda key: key.blob not in wanted):
                 none = False
-                yield from _with_certificate(key, path)
+                yield held
+        for path in files:
+            try:
+                key = self._of_file(path)
+            except AuthenticationError as error:
+                problem = error
+                continue
+            none = False
+            yield from _with_certificate(key, path)
         if none:
             raise problem or AuthenticationError(
                 "there is no SSH key to log in with",
@@ -126,14 +128,15 @@ class Identities:
 class _Agent(AgentSSH):
     """The SSH agent, asked when first needed; a silent one is left alone after some seconds."""
 
-    def __init__(self, seconds: float) -> None:
+    def __init__(self, path: str, seconds: float) -> None:
         super().__init__()
+        self._path = path
         self._seconds = seconds
         self._sock: socket.socket | None = None
 
     def ask(self, where: str) -> tuple[AgentKey, ...]:
         """The keys that it holds, none where no agent runs. Raises AuthenticationError for one that is silent."""
-        path = os.environ.get("SSH_AUTH_SOCK")
+        path = self._path
         if self._sock is None and path:
             self._sock = sock = socket.socket(socket.AF_UNIX)
             sock.settimeout(self._seconds)

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from sage_cluster.config.schema import SshConfig
 from sage_cluster.errors import HostKeyChangedError, HostKeyUnknownError
-from sage_cluster.ssh import handshake, host_keys
+from sage_cluster.ssh import client_config, handshake
 from sage_cluster.ssh.connection import Target
 from sage_cluster.ssh.handshake import open_connection
 from tests.support.sshd import Sshd, certify, make_host_keys, make_key, public, running_sshd
@@ -182,7 +182,7 @@ def managers(world: World, case: Case, own: Path, system: Path) -> bool:
     )
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(handshake, "_resolve", lambda *_: [address])
-        patch.setattr(host_keys.KnownHosts.__init__, "__defaults__", ((system,),))
+        patch.setattr(client_config, "SYSTEM_FILES", (system,))
         try:
             open_connection(Target(case.host, case.port), config).close()
         except (HostKeyChangedError, HostKeyUnknownError):

@@ -21,7 +21,7 @@ SUPPORTED = ("ssh-ed25519", "ecdsa-sha2-nistp256", "rsa-sha2-512")
 
 def check(path: Path, key: paramiko.PKey, host: str = "node", port: int = 22, *, accept_new: bool = False) -> None:
     """Judge a key by one file alone."""
-    KnownHosts(path, ()).check(host, port, HostKey.of(key), accept_new=accept_new)
+    KnownHosts(path).check(host, port, HostKey.of(key), accept_new=accept_new)
 
 
 def line(key: paramiko.PKey, names: str = "node") -> str:
@@ -134,12 +134,12 @@ def test_known_types_are_asked_for_first(tmp_path: Path, keys: list[paramiko.PKe
     known.write_text(line(keys[0], "one,10.0.0.1") + line(rsa, "two") + line(other_type, "three"))
 
     def first(host: str) -> str:
-        return KnownHosts(known, ()).algorithms(host, 22, SUPPORTED)[0].partition("-cert")[0]
+        return KnownHosts(known).algorithms(host, 22, SUPPORTED)[0].partition("-cert")[0]
 
     assert [first(host) for host in ("one", "10.0.0.1", "TWO", "three", "four")] == [
         "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp256", "rsa-sha2-512", "ssh-ed25519", "ssh-ed25519",
     ]  # fmt: skip
-    assert len(set(KnownHosts(known, ()).algorithms("two", 22, SUPPORTED))) == 2 * len(SUPPORTED)
+    assert len(set(KnownHosts(known).algorithms("two", 22, SUPPORTED))) == 2 * len(SUPPORTED)
 
 
 def test_hashed_names_are_found_and_other_lines_do_no_harm(tmp_path: Path, keys: list[paramiko.PKey]) -> None:

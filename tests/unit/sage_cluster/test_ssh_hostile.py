@@ -52,7 +52,7 @@ from sage_cluster.ssh.pool import HANDSHAKES_AT_ONCE, SshPool
 from tests.support.hostile_ssh import KINDS, hostile_server
 from tests.support.waiting import wait_for
 
-CONNECT, COMMAND, MARGIN, SLACK = 3.0, 2.0, 2.0, 4.0
+CONNECT, COMMAND, MARGIN, SLACK = 4.0, 2.0, 2.0, 4.0
 ENDS: dict[str, type | UnionType] = {
     "silent": ConnectTimeoutError,
     "hangs up": ConnectionLostError,
@@ -83,7 +83,7 @@ ENDS: dict[str, type | UnionType] = {
     "a command writes more than there is room for": SageError,
     "hangs up while a command runs": ConnectionLostError,
     "reads nothing more once a command runs": CommandTimeoutError,
-    "begins to exchange keys anew and does not go on": CommandTimeoutError,
+    "begins to exchange keys anew and does not go on": CommandTimeoutError | ConnectionLostError,
     "a command gives nonsense for an answer": CommandResult,
 }
 
