@@ -15,7 +15,7 @@ def call(*arguments: str | Path) -> Result:
     return CliRunner().invoke(main, [str(argument) for argument in arguments])
 
 
-def unreachable_cluster(directory: Path, *more: str, worker: str = "127.0.0.1") -> Path:
+def unreachable_cluster(directory: Path, *more: str, worker: str = "127.0.0.2") -> Path:
     """The configuration of a head and a worker behind a port on which nothing listens; ``more`` lines of it."""
     port = free_port()
     lines = [

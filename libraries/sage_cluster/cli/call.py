@@ -7,17 +7,19 @@ import sys
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 from rich.console import Console
 from rich.text import Text
 
-from sage_cluster.cli.console import Progress, print_json, print_result, status_table
+from sage_cluster.cli.console import Progress, print_json, print_result, print_table, status_table
 from sage_cluster.cluster_manager import ClusterManager
 from sage_cluster.config_manager import ConfigManager
 from sage_cluster.errors import SageError
 from sage_cluster.model import NodeStatus, OperationResult
+
+Answer = TypeVar("Answer")
 
 
 @dataclass(frozen=True)
@@ -69,8 +71,21 @@ def _told(error: Exception) -> str:
     return str(SageError(reason, where=str(error.filename or ""), fix="check the path and its rights, then try again"))
 
 
-def operate(call: Call, work: Callable[[ClusterManager], OperationResult]) -> None:
-    """Run an operation with live progress, print its result, and end with its exit status."""
+def ask(call: Call, question: Callable[[ClusterManager], Answer]) -> Answer:
+    """What the managers answer; the connections are closed afterwards."""
+    manager = call.manager()
+    try:
+        return question(manager)
+    finally:
+        manager.close()
+
+
+def operate(
+    call: Call,
+    work: Callable[[ClusterManager], OperationResult],
+    show: Callable[[Console, OperationResult], None] = print_result,
+) -> None:
+    """Run an operation with live progress, show its result, and end with its exit status."""
     console = Console(stderr=call.as_json)
     with Progress(console) as progress:
         manager = call.manager(progress)
@@ -81,19 +96,15 @@ def operate(call: Call, work: Callable[[ClusterManager], OperationResult]) -> No
     if call.as_json:
         print_json(result.to_dict())
     else:
-        print_result(console, result)
+        show(console, result)
     sys.exit(0 if result.success else 1)
 
 
-def show_nodes(call: Call, ask: Callable[[ClusterManager], list[NodeStatus]]) -> None:
+def show_nodes(call: Call, question: Callable[[ClusterManager], list[NodeStatus]]) -> None:
     """Print the status of nodes; exit status 1 unless all run."""
-    manager = call.manager()
-    try:
-        nodes = ask(manager)
-    finally:
-        manager.close()
+    nodes = ask(call, question)
     if call.as_json:
         print_json([asdict(node) for node in nodes])
     else:
-        Console().print(status_table(tuple(nodes)))
+        print_table(Console(), status_table(tuple(nodes)))
     sys.exit(0 if all(node.state == "running" for node in nodes) else 1)

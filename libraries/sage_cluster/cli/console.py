@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from types import TracebackType
 from typing import Any, Self
@@ -27,6 +27,9 @@ COLOURS = {
     NodeState.HUNG: "red",
     NodeState.INCOMPLETE: "yellow",
 }
+
+
+WIDEST = 1000
 
 
 class Progress:
@@ -70,6 +73,13 @@ class Progress:
 def print_json(value: dict[str, Any] | list[Any]) -> None:
     """Write a value as JSON, as it is: no colours, no wrapping."""
     click.echo(json.dumps(value, indent=2, default=str))
+
+
+def print_table(console: Console, table: Table) -> None:
+    """Print a table; where no terminal is, as wide as it is: a name in a file or a pipe is never cut in two."""
+    if not console.is_terminal:
+        console.width = max(console.width, Console(width=WIDEST).measure(table).maximum)
+    console.print(table)
 
 
 def result_table(result: OperationResult) -> Table:
@@ -130,10 +140,12 @@ def _time_of_day(text: str) -> str:
     return moment.strftime("%H:%M:%S" if moment.date() == today else "%Y-%m-%d %H:%M:%S")
 
 
-def print_result(console: Console, result: OperationResult) -> None:
+def print_result(
+    console: Console, result: OperationResult, table: Callable[[OperationResult], Table] = result_table
+) -> None:
     """The table, what failed in full, and the verdict."""
     if result.nodes:
-        console.print(result_table(result))
+        print_table(console, table(result))
     if result.message:
         console.print(Text(result.message, "red"), soft_wrap=True)
     verdict = "done" if result.success else "FAILED"
@@ -142,12 +154,12 @@ def print_result(console: Console, result: OperationResult) -> None:
 
 def print_status(console: Console, status: ClusterStatus) -> None:
     """The table, and what is wrong in words."""
-    console.print(status_table(status.nodes, status.supervisor))
+    print_table(console, status_table(status.nodes, status.supervisor))
     for name, said in status.supervisor.items():
         if said["reason"]:
             console.print(Text(f"{name}: {said['state']}: {said['reason']}", "yellow"), soft_wrap=True)
     if status.troubles:
-        console.print(trouble_table(status.troubles))
+        print_table(console, trouble_table(status.troubles))
     for warning in status.warnings:
         console.print(Text(warning, "yellow"), soft_wrap=True)
     for node in status.nodes:

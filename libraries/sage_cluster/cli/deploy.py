@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import click
@@ -10,8 +9,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from sage_cluster.cli.call import Call
-from sage_cluster.cli.console import Progress, print_json
+from sage_cluster.cli.call import Call, operate
+from sage_cluster.cli.console import print_result
+from sage_cluster.cluster_manager import ClusterManager
 from sage_cluster.model import OperationResult
 
 
@@ -37,37 +37,22 @@ def deploy(call: Call, project: Path | None, dry_run: bool, rollback: bool, node
     """
     if rollback and (project or dry_run):
         raise click.UsageError("--rollback goes with neither --project nor --dry-run")
-    console = Console(stderr=call.as_json)
-    with Progress(console) as progress:
-        manager = call.manager(progress)
-        try:
-            if rollback:
-                result = manager.deployment.rollback(names=nodes or None, wait=call.wait)
-            else:
-                result = manager.deployment.deploy(
-                    names=nodes or None, project=project, dry_run=dry_run, wait=call.wait
-                )
-        finally:
-            manager.close()
-    if call.as_json:
-        print_json(result.to_dict())
-    else:
-        print_deployment(console, result)
-    sys.exit(0 if result.success else 1)
+
+    def work(manager: ClusterManager) -> OperationResult:
+        if rollback:
+            return manager.deployment.rollback(names=nodes or None, wait=call.wait)
+        return manager.deployment.deploy(names=nodes or None, project=project, dry_run=dry_run, wait=call.wait)
+
+    operate(call, work, show=print_deployment)
 
 
 def print_deployment(console: Console, result: OperationResult) -> None:
-    """The table, what failed in full, what a running cluster still needs, and the verdict."""
-    if result.nodes:
-        console.print(deployment_table(result))
-    if result.message:
-        console.print(Text(result.message, "red"), soft_wrap=True)
+    """The table, what failed in full, the verdict, and what a running cluster still needs."""
+    print_result(console, result, deployment_table)
     waiting = [node.name for node in result.nodes if node.details.get("restart_needed")]
     if waiting:
         note = f"Ray on {', '.join(waiting)} uses the release after: sage-cluster restart"
         console.print(Text(note, "yellow"), soft_wrap=True)
-    verdict = "done" if result.success else "FAILED"
-    console.print(Text(f"{result.operation}: {verdict} in {result.elapsed:.1f} s"), soft_wrap=True)
 
 
 def deployment_table(result: OperationResult) -> Table:

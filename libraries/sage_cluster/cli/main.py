@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from sage_cluster.cli.call import Call, Command, Seconds, operate
+from sage_cluster.cli.call import Call, Command, Seconds, ask, operate
 from sage_cluster.cli.config import config as config_group
 from sage_cluster.cli.console import print_json, print_status
 from sage_cluster.cli.deploy import deploy
@@ -71,11 +71,7 @@ def restart(call: Call, rolling: bool) -> None:
 @click.pass_obj
 def status(call: Call) -> None:
     """What every node is. Exit status 1 unless all nodes run."""
-    manager = call.manager()
-    try:
-        answer = manager.status_cluster()
-    finally:
-        manager.close()
+    answer = ask(call, lambda manager: manager.status_cluster())
     if call.as_json:
         print_json(answer.to_dict())
     else:
@@ -103,11 +99,7 @@ def scale(call: Call, action: str, addresses: tuple[str, ...]) -> None:
 @click.pass_obj
 def info(call: Call) -> None:
     """Where things are: configuration, addresses, dashboard, session, versions."""
-    manager = call.manager()
-    try:
-        answer = manager.cluster_info()
-    finally:
-        manager.close()
+    answer = ask(call, lambda manager: manager.cluster_info())
     if call.as_json:
         print_json(answer)
         return

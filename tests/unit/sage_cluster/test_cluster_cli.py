@@ -31,7 +31,7 @@ OPERATIONS = [
     ["worker", "restart"],
 ]
 QUESTIONS = [["status"], ["info"], ["head", "status"], ["worker", "status"]]
-LOGS = [["head", "logs"], ["worker", "logs", "127.0.0.1"]]
+LOGS = [["head", "logs"], ["worker", "logs", "127.0.0.2"]]
 FILE = [["worker", "list"], ["config", "check"], ["config", "get", "head.host"], ["config", "set", "head.host", "x"]]
 
 
@@ -171,10 +171,10 @@ def test_the_json_of_an_operation_is_json(arguments: list[str], unreachable: Pat
     ("arguments", "seen"),
     [
         (["status"], lambda value: [value["head"]["state"], value["workers"][0]["state"]] == ["unreachable"] * 2),
-        (["info"], lambda value: value["head_running"] is False and value["workers"] == ["127.0.0.1"]),
+        (["info"], lambda value: value["head_running"] is False and value["workers"] == ["127.0.0.2"]),
         (["head", "status"], lambda value: value[0]["state"] == "unreachable"),
-        (["worker", "status"], lambda value: value[0]["name"] == "127.0.0.1"),
-        (["worker", "list"], lambda value: value == ["127.0.0.1"]),
+        (["worker", "status"], lambda value: value[0]["name"] == "127.0.0.2"),
+        (["worker", "list"], lambda value: value == ["127.0.0.2"]),
         (["config", "get", "ssh.retries"], lambda value: value == 0),
         (["config", "get", "head"], lambda value: value["host"] == "127.0.0.1"),
         (["journal"], lambda value: value == []),
@@ -192,6 +192,15 @@ def test_a_cluster_that_does_not_run_is_no_success(arguments: list[str], unreach
     result = call("--config", unreachable, *arguments)
     assert result.exit_code == 1
     assert "unreachable" in result.output
+
+
+def test_a_table_is_whole_where_no_terminal_is(tmp_path: Path) -> None:
+    """Also with names that are longer than 80 columns allow."""
+    name = f"127.0.0.{'0' * 60}2"
+    path = unreachable_cluster(tmp_path)
+    path.write_text(path.read_text().replace("127.0.0.2", name))
+    for command in (["status"], ["worker", "status"], ["worker", "stop"]):
+        assert f"\n{name} " in call("--config", path, *command).output
 
 
 def test_the_journal_is_shown(unreachable: Path) -> None:
