@@ -13,7 +13,7 @@ from sage_cluster.deployment.node_config import node_configuration
 from sage_cluster.deployment.package import Package, make_package
 from sage_cluster.deployment.platform import NodePlatform, check_versions
 from sage_cluster.deployment.session import DeploymentNodes
-from sage_cluster.deployment.source_tree import LeftOut, read_source_tree
+from sage_cluster.deployment.source_tree import EXCLUDED, IGNORED, LeftOut, read_source_tree
 from sage_cluster.deployment.wheel import Wheel, read_wheel
 from sage_cluster.deployment.wheel_cache import WheelCache
 from sage_cluster.errors import DeploymentError, NodeError, SageError
@@ -26,6 +26,9 @@ from sage_cluster.ssh.pool import fan_out
 
 CONFIG = "config.yaml"
 CONTROLLER = "controller"
+EXPECTED = (IGNORED, EXCLUDED)
+"""Why something is left out that the project or the configuration itself names."""
+SHOWN = 20
 
 
 class DeploymentManager:
@@ -66,7 +69,8 @@ class DeploymentManager:
         """Deploy to the head and all workers at once, or to the named nodes. A node that fails keeps its old release.
 
         Each node's ``details``: ``release``, ``previous``, ``unchanged``, ``files_sent``, ``files_skipped``,
-        ``bytes_sent``, ``restart_needed`` and more; with ``dry_run`` what would be sent, and nothing is changed.
+        ``bytes_sent``, ``restart_needed``, ``left_out`` (what of the project is not in the package though git does not
+        ignore it, and why, the first SHOWN) and more; with ``dry_run`` what would be sent, and nothing is changed.
         Raises ClusterBusyError, ConfigError, NodeError for an unknown name.
         """
         check_options(names=names, wait=wait, dry_run=dry_run)
@@ -120,6 +124,7 @@ class DeploymentManager:
         self._context.report(CONTROLLER, "packaging")
         wheel, left_out = self._project_wheel(project)
         self._context.journal.record("package", wheel=wheel.path.name, left_out=[one.path for one in left_out])
+        unexpected = [f"{one.path} ({one.reason})" for one in left_out if one.reason not in EXPECTED][:SHOWN]
         head = head_node(config)
         asked = {node.name: node for node in (head, *nodes)}
         answers = fan_out(asked.values(), self._platform, config.ssh.max_connections)
@@ -136,7 +141,7 @@ class DeploymentManager:
             package = packages[here]
             if isinstance(package, SageError):
                 raise NodeError(package.what, where=f"{node.name}: {package.where}", fix=package.fix)
-            return self._nodes.deploy(
+            deployed = self._nodes.deploy(
                 node,
                 package.with_text(CONFIG, node_configuration(content, node)),
                 keep=config.deploy.keep,
@@ -144,6 +149,7 @@ class DeploymentManager:
                 report=self._context.report,
                 dry_run=dry_run,
             )
+            return {**deployed, "left_out": unexpected}
 
         return on_all(self._context, nodes, work, doing="deploying", done="planned" if dry_run else "deployed")
 

@@ -47,8 +47,10 @@ def deploy(call: Call, project: Path | None, dry_run: bool, rollback: bool, node
 
 
 def print_deployment(console: Console, result: OperationResult) -> None:
-    """The table, what failed in full, the verdict, and what a running cluster still needs."""
+    """The table, what failed in full, the verdict, what is not in the package, and what a running cluster needs."""
     print_result(console, result, deployment_table)
+    for one in next((node.details["left_out"] for node in result.nodes if "left_out" in node.details), ()):
+        console.print(Text(f"not in the package: {one}", "yellow"), soft_wrap=True)
     waiting = [node.name for node in result.nodes if node.details.get("restart_needed")]
     if waiting:
         note = f"Ray on {', '.join(waiting)} uses the release after: sage-cluster restart"

@@ -10,6 +10,7 @@ import yaml
 from sage_cluster import ClusterManager, ConfigManager, DeploymentManager
 from sage_cluster.config.schema import Config
 from sage_cluster.deployment.node_config import node_configuration
+from sage_cluster.deployment.session import DeploymentNodes
 from sage_cluster.errors import ClusterBusyError, ConfigError, DeploymentError, NodeError
 from sage_cluster.nodes.spec import head_node, worker_nodes
 from tests.support.cluster_command import call, unreachable_cluster
@@ -30,6 +31,23 @@ def test_a_package_can_be_made_without_any_node(config: Path, tmp_path: Path) ->
     assert "site/hello.py" in {file.path for file in package.files}
     assert [one.path for one in package.left_out] == [".env"]
     assert package.size == sum(file.size for file in package.files)
+
+
+def test_what_is_left_out_of_the_package_is_told_once(
+    config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(DeploymentManager, "_platform", lambda *_: HERE)
+    monkeypatch.setattr(DeploymentNodes, "deploy", lambda *_, **__: {"release": "r"})
+    project = lay_out(tmp_path / "project", {**PROJECT, ".env": "secret", "big.bin": "x"})
+    (project / "settings.txt").symlink_to(".env")
+    ConfigManager(config).set("deploy.exclude", ["*.bin"])
+    told = [
+        line for line in call("--config", config, "deploy", "--project", project).output.splitlines() if "(" in line
+    ]
+    assert told == [
+        "not in the package: .env (secret, cache or data)",
+        "not in the package: settings.txt (a link to what is not in the package, or no regular file)",
+    ]
 
 
 def test_nodes_that_are_not_reached_are_failures_that_name_them(config: Path, tmp_path: Path) -> None:
