@@ -32,6 +32,8 @@ class ConfigManager:
     ``config_path`` defaults to $SAGE_CONFIG, else ~/.sage/config.yaml. ``lock_timeout`` is how many seconds an
     update waits for another writer. Nothing is read or written before a method is called.
 
+    An empty path is a ConfigError.
+
     Every method that reads raises ConfigNotFoundError (a FileNotFoundError too) where there is no file, and
     ConfigError where it cannot be used. A method that raises leaves the old file as it was; ConfigBusyError says
     that another writer had it.
@@ -40,6 +42,8 @@ class ConfigManager:
     def __init__(
         self, config_path: str | os.PathLike[str] | None = None, *, lock_timeout: float = LOCK_TIMEOUT_SECONDS
     ) -> None:
+        if config_path is not None and not os.fspath(config_path):
+            raise ConfigError("the path of the configuration file is empty", fix="name a file, or leave it out")
         chosen = config_path or os.environ.get("SAGE_CONFIG") or DEFAULT_PATH
         self._path = Path(os.path.abspath(os.path.expanduser(chosen)))  # noqa: PTH100, PTH111 - keeps symbolic links
         self._lock_timeout = lock_timeout

@@ -25,6 +25,8 @@ def read_yaml(path: Path) -> tuple[yaml.MappingNode, dict[Any, Any]]:
 
     Raises YamlFileError with file and line; OSError where the file cannot be read.
     """
+    if path.exists() and not path.is_file():  # to open a pipe would wait for its writer
+        raise YamlFileError("is no regular file", where=str(path), fix="name a YAML file")
     with path.open("rb") as file:
         raw = file.read(MAX_BYTES + 1)
     if len(raw) > MAX_BYTES:

@@ -59,6 +59,8 @@ class Command(click.Group):
         """Run the command."""
         try:
             return super().invoke(ctx)
+        except BrokenPipeError:
+            raise  # whoever read the output has enough of it: click ends quietly
         except (SageError, ValueError, OSError) as error:
             Console(stderr=True).print(Text(_told(error), "red"), soft_wrap=True)
             ctx.exit(1)

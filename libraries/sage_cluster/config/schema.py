@@ -43,8 +43,8 @@ STORE, DASHBOARD_MODULE = "plasma_store", "dash_MetricsHead"
 """The longest names of sockets: on every node, and of a dashboard."""
 
 OWN_ARGUMENTS = {
-    "--head": "where the head is says head.host",
-    "--address": "where the head is says head.host",
+    "--head": "a node's role is the configuration's",
+    "--address": "the head is where head.host says",
     "--port": "set head.head_port instead",
     "--node-ip-address": "set head.host or worker.bind_host instead",
     "--node-name": "a node's name is the configuration's",
@@ -100,8 +100,7 @@ def argument(arguments: Sequence[str], option: str) -> str | None:
     """The value of an option in the arguments of `ray start`; empty where it has none, None without the option."""
     for index, word in enumerate(arguments):
         name, equals, value = word.partition("=")
-        # Ray takes "--temp_dir" for "--temp-dir".
-        if name.startswith("--") and name.replace("_", "-") == option:
+        if name == option:
             return value if equals else "".join(arguments[index + 1 : index + 2])
     return None
 
@@ -218,12 +217,14 @@ class HeadConfig(_Section):
             if port in taken:
                 raise ValueError(f"another port for {option}: {taken[port]} is {port} too")
             taken |= {port: option} if port else {}
+        if argument(arguments, "--worker-port-list") is not None:
+            return arguments
         least, most = (
             int(text) if (text := argument(arguments, option) or "").isdecimal() else default
             for option, default in WORKER_PORTS.items()
         )
         for port, key in taken.items():
-            if least <= port <= most:
+            if least and most and least <= port <= most:
                 raise ValueError(
                     f"worker ports (--min-worker-port {least}, --max-worker-port {most}) without {port}: {key} has it"
                 )

@@ -116,6 +116,11 @@ def test_a_missing_file(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_an_empty_path_is_not_the_default_file() -> None:
+    with pytest.raises(ConfigError, match="is empty"):
+        ConfigManager("")
+
+
 def test_what_is_no_file(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="is a directory"):
         ConfigManager(tmp_path).load()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import time
 from collections.abc import Callable
@@ -61,6 +62,15 @@ def test_a_file_that_is_none_is_told(tmp_path: Path, read: Read, content: bytes,
     with pytest.raises(LabError, match=re.escape(said)) as caught:
         read(file)
     assert str(file) in str(caught.value)
+
+
+@READERS
+def test_what_is_no_file_is_told_at_once(tmp_path: Path, read: Read) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path, tmp_path / "pipe", Path("/dev/zero")):
+        with pytest.raises(LabError, match="no regular file") as caught:
+            read(path)
+        assert str(path) in str(caught.value)
 
 
 @READERS
