@@ -39,6 +39,11 @@ Bad Files Are Refused With A Reason
     - a list    top level
     head: [unclosed    line
     ssh: {host_keys: maybe}    ssh.host_keys    maybe    strict
+    head: {dashboard: !!bool maybe}    maybe    !!bool
+    head: {temp_dir: /tmp/雷雷雷雷雷雷雷雷雷雷雷雷雷雷}    head.temp_dir    47    bytes
+    head: {dashboard_port: 6379}    head.dashboard_port    6379    head.head_port
+    worker: {ray_args: ["--block"]}    worker.ray_args    --block
+    workers_ssh_hosts: [{host: a, name: x}, {host: b, name: x}]    two    named x
 
 A Worker Is Added In The Form That The File Uses
     [Documentation]    Comments, order and unknown keys stay where they are.
@@ -54,6 +59,12 @@ A Worker Is Removed And Nothing Else
     [Template]    Removing A Worker Should Give
     # BEFORE    WORKER    AFTER
     workers_ssh_hosts: "a:22,b:2222" # mine\n    b:2222    workers_ssh_hosts: "a:22" # mine\n
+
+A Worker Keeps Its Name When Another One Of Its Host Leaves
+    [Template]    Removing A Worker Should Give
+    # BEFORE    WORKER    AFTER
+    workers_ssh_hosts: [{host: a}, {host: a, port: 23}]\n    a:22
+    ...    workers_ssh_hosts: [{host: a, port: 23, name: 'a:23'}]\n
 
 Wrong Settings Leave The File As It Was
     [Template]    Setting Should Be Refused
