@@ -403,10 +403,10 @@ class Config(_Section):
 
     def worker_names(self, more: Iterable[Worker] = ()) -> dict[tuple[str, int], str]:
         """The name of each worker by its host and SSH port; and of ``more`` workers that are added to them."""
-        workers = {worker.place: worker for worker in (*more, *self.workers)}
-        known = [worker.place for worker in self.workers]
-        order = [*known, *(place for place in workers if place not in known)]
-        return node_names(self.head.host, (workers[place] for place in order))
+        workers: dict[tuple[str, int], Worker] = {}
+        for worker in (*self.workers, *more):
+            workers.setdefault(worker.place, worker)
+        return node_names(self.head.host, workers.values())
 
     @model_validator(mode="after")
     def _nodes_are_apart(self) -> Self:

@@ -35,18 +35,18 @@ def worker_node(config: Config, worker: Worker, *, beside: Sequence[Worker] = ()
 
     Its name is the configuration's, see `Config.worker_names`: nobody's changes when another one is added.
     """
-    name = config.worker_names((*beside, worker))[worker.place]
-    return RayNode(
-        name,
-        "worker",
-        Target(worker.host, worker.port),
-        _spec(config, "worker", name, config.worker, config.remote),
-    )
+    return _worker_node(config, worker, config.worker_names((*beside, worker))[worker.place])
 
 
 def worker_nodes(config: Config) -> list[RayNode]:
     """All workers, in the order of the configuration."""
-    return [worker_node(config, worker) for worker in config.workers]
+    names = config.worker_names()
+    return [_worker_node(config, worker, names[worker.place]) for worker in config.workers]
+
+
+def _worker_node(config: Config, worker: Worker, name: str) -> RayNode:
+    spec = _spec(config, "worker", name, config.worker, config.remote)
+    return RayNode(name, "worker", Target(worker.host, worker.port), spec)
 
 
 def _spec(
