@@ -54,11 +54,14 @@ _NAMES = [
 _FOR_DIRECTORIES = GitIgnoreSpec.from_lines(DIRECTORIES)
 _FOR_FILES = GitIgnoreSpec.from_lines(_NAMES)
 
+_BEGIN = rb"-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY(?: BLOCK)?-----"
 _KEY = re.compile(
-    rb"-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY(?: BLOCK)?-----(?:[\s\"'+,|>]|\\[nr]|[\w-]+: [^\n]*\n)*[A-Za-z0-9+/=]{3}"
-    rb"|PuTTY-User-Key-File-\d: "
-    rb"|AGE-SECRET-KEY-1[0-9A-Z]{20}"
+    # What follows must look like a key: sources that read keys have the line alone.
+    rb"%b(?:[\s\"'+,|>]|\\[nr]|[\w-]+: [^\n]*\n)*[A-Za-z0-9+/=]{24}" % _BEGIN
+    + rb"|PuTTY-User-Key-File-\d: |AGE-SECRET-KEY-1[0-9A-Z]{20}"
 )
+_BEGINS_AS_KEY = re.compile(_BEGIN)
+_HINTS = (b"PRIVATE KEY", b"PuTTY-User-Key-File-", b"AGE-SECRET-KEY-")
 _CHUNK_BYTES = 1 << 20
 _OVERLAP_BYTES = 1 << 10
 
@@ -76,7 +79,10 @@ def holds_private_key(path: Path) -> bool:
     before = b""
     with path.open("rb") as file:
         while chunk := file.read(_CHUNK_BYTES):
-            if _KEY.search(before + chunk):
+            text = before + chunk
+            if not before and _BEGINS_AS_KEY.match(text):
+                return True
+            if any(hint in text for hint in _HINTS) and _KEY.search(text):
                 return True
             before = chunk[-_OVERLAP_BYTES:]
     return False

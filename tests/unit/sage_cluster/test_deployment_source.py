@@ -138,7 +138,7 @@ def test_a_private_key_is_known_by_its_content(tmp_path: Path) -> None:
         "google.json": json.dumps({"private_key": pem}),
         "pgp.txt": "-----BEGIN PGP PRIVATE KEY BLOCK-----\nVersion: 1\n\nlQOYBF\n",
         "code.py": f'KEY = """{pem}"""\n',
-        "more.py": "KEY = (\n    '-----BEGIN EC PRIVATE KEY-----\\n'\n    'MHcCAQEEIA'\n)\n",
+        "more.py": "KEY = (\n    '-----BEGIN EC PRIVATE KEY-----\\n'\n    'MHcCAQEEIAAAAAAAAAAAAAAAAAAA'\n)\n",
         "putty.txt": "PuTTY-User-Key-File-3: ssh-ed25519\n",
     }
     lay_out(tmp_path, {"setup.py": "", **{f"pkg/{name}": text for name, text in keys.items()}})
@@ -151,6 +151,7 @@ def test_what_only_speaks_of_private_keys_goes(tmp_path: Path) -> None:
     source = (
         'if text.startswith("-----BEGIN RSA PRIVATE KEY-----"):\n    return b"-----BEGIN PRIVATE KEY-----" in raw\n'
     )
+    source += 'HEADER = "-----BEGIN PRIVATE KEY-----"\nFOOTER = "-----END PRIVATE KEY-----"\n'
     lay_out(tmp_path, {"setup.py": source, "pkg/public.txt": "-----BEGIN PUBLIC KEY-----\nMIIB\n"})
     assert read_source_tree(tmp_path).files == ("pkg/public.txt", "setup.py")
 
