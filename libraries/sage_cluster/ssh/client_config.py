@@ -115,7 +115,10 @@ def _file() -> tuple[str, ...]:
 @lru_cache(maxsize=8)
 def _matters(own: Path, version: tuple[tuple[str, int, int], ...]) -> bool:
     for name, *_ in version:
-        text = Path(name).read_text(encoding="utf-8", errors="replace")
+        try:
+            text = Path(name).read_text(encoding="utf-8", errors="replace")
+        except OSError:
+            continue
         if MATTERS.search(text) or (Path(name) == own and re.search(r"^\s*Include\b", text, re.I | re.M)):
             return True
     return False

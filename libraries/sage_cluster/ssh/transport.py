@@ -17,6 +17,7 @@ UNREAD_BYTES = 4 * 1024 * 1024  # twice the window that is offered: only who ign
 
 BROKEN = (
     OSError, EOFError, paramiko.SSHException,
+    RuntimeError,  # no further thread can be made
     # paramiko passes on what reading a malformed message raised.
     ValueError, LookupError, ArithmeticError, TypeError, AttributeError, AssertionError, struct.error, InvalidSignature,
     InvalidTag,

@@ -346,3 +346,14 @@ def test_ctrl_c_ends_a_program_at_once(key: Path, tmp_path: Path) -> None:
         finally:
             running.kill()
             running.wait()
+
+
+def test_who_waits_for_a_silent_node_shares_its_error(key: Path, tmp_path: Path) -> None:
+    """Not one after another, each with all attempts of its own."""
+    config = settings(key, tmp_path / "known", connect_timeout=2.0)
+    with hostile_server("silent") as server, SshPool(lambda: config) as pool, ThreadPoolExecutor(5) as executor:
+        target = Target("127.0.0.1", server.port)
+        endings = list(executor.map(lambda _: timed(lambda: pool.connection(target)), range(5)))
+        assert {type(ending.answer) for ending in endings} == {ConnectTimeoutError}
+        assert max(ending.seconds for ending in endings) < 2 * 2.0
+        assert server.contacts == 1
