@@ -5,7 +5,6 @@ What the cluster's configuration says takes precedence; its port counts as said 
 
 from __future__ import annotations
 
-import getpass
 import os
 import pwd
 import re
@@ -66,12 +65,12 @@ def route(host: str, port: int, settings: SshConfig) -> Route:
         "n": host,
         "p": str(port),
         "r": user,
-        "u": getpass.getuser(),
+        "u": os.environ.get("USER", user),
         "d": str(Path.home()),
     }
     own: tuple[Path, ...] = (Path(settings.known_hosts).expanduser(),)
     if "known_hosts" not in explicit and "userknownhostsfile" in said:
-        own = _paths(said["userknownhostsfile"].split(), tokens)
+        own = _paths(said["userknownhostsfile"].split(), tokens) or (Path(os.devnull),)
     shared = _paths(said["globalknownhostsfile"].split(), tokens) if "globalknownhostsfile" in said else SYSTEM_FILES
     return Route(
         host=hostname,
@@ -108,8 +107,11 @@ def _asked(host: str, port: int, settings: SshConfig) -> Mapping[str, str]:
 def _file() -> tuple[str, ...]:
     """The option that names the user's file, where ssh would not look: it goes by the password file, not by HOME."""
     own = Path("~/.ssh/config").expanduser()
-    elsewhere = own.parent.parent != Path(pwd.getpwuid(os.getuid()).pw_dir)
-    return ("-F", str(own)) if elsewhere and own.exists() else ()
+    try:
+        home = Path(pwd.getpwuid(os.getuid()).pw_dir)
+    except KeyError:  # a user without an entry, as in some containers: ssh itself refuses to run
+        return ()
+    return ("-F", str(own)) if own.parent.parent != home and own.exists() else ()
 
 
 @lru_cache(maxsize=8)

@@ -87,6 +87,13 @@ def test_the_clusters_own_settings_take_precedence(sshd: Sshd, home: Path) -> No
     assert (way.user, way.port, way.key_path) == (sshd.user, 1, None)
 
 
+def test_no_known_hosts_file_is_none_to_record_in(sshd: Sshd, home: Path) -> None:
+    write(home, f"Host worker-1\n{settings(sshd, UserKnownHostsFile='none')}")
+    way = route("worker-1", 22, SshConfig())
+    assert way.known_hosts[0] == Path("/dev/null")
+    assert reach("worker-1", host_keys="accept-new") == "in"
+
+
 def test_only_files_are_used_where_it_says_so(sshd: Sshd, home: Path) -> None:
     make_key(home / "other")
     write(home, f"Host worker-1\n{settings(sshd, IdentityFile=home / 'other', IdentitiesOnly='yes')}")
