@@ -6,7 +6,8 @@ import re
 import shutil
 import sys
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,8 +21,10 @@ from SageLibrary.report.parts import write_parts
 from SageLibrary.running.robot_process import WRONG_USAGE, run_robot
 
 OUTPUT, LOG, REPORT = "output.xml", "log.html", "report.html"
-FIRST_PAGE = "run-attempt-1.html"
-"""The page of the first attempt; it stays where the evidence lies that it leads to."""
+FIRST_PAGE, PARTS = "run-attempt-1.html", "pabot_results"
+"""The page of the first attempt, which stays where its evidence lies; and where suites side by side leave theirs."""
+EARLIER = ".earlier"
+OF_A_RUN = (OUTPUT, PAGE, FIRST_PAGE, PARTS)
 NUMBERED = re.compile(r"attempt-(\d+)")
 
 
@@ -39,12 +42,33 @@ class Attempt:
         return f"attempt {self.number} {was}{self.outcome.value}"
 
 
-def forget_attempts(directory: Path) -> None:
-    """Remove what an earlier run left here that could be taken for this one's."""
-    for name in (OUTPUT, PAGE, FIRST_PAGE):
-        (directory / name).unlink(missing_ok=True)
-    for output in _numbered(directory):
-        shutil.rmtree(output.parent)
+@contextmanager
+def in_place_of_earlier(directory: Path) -> Iterator[Callable[[], None]]:
+    """What an earlier run left here and could be taken for this one's is out of the way meanwhile, and then removed.
+
+    Whoever calls what this gives has run nothing, and finds everything again as it was.
+    """
+    aside = directory / EARLIER
+    _remove(aside)
+    kept = [path for path in directory.glob("*") if path.name in OF_A_RUN or NUMBERED.fullmatch(path.name)]
+    for path in kept:
+        aside.mkdir(exist_ok=True)
+        path.replace(aside / path.name)
+
+    def put_back() -> None:
+        for path in kept:
+            _remove(path)
+            (aside / path.name).replace(path)
+
+    yield put_back
+    _remove(aside)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def run_failed_again(directory: Path, options: Sequence[str], suites: Sequence[str], times: int) -> int:

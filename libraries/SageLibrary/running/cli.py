@@ -13,10 +13,10 @@ from robot.errors import DataError  # type: ignore[import-untyped]  # it has no 
 
 from SageLibrary.report.__main__ import main as verdict
 from SageLibrary.report.page import FILE as PAGE
-from SageLibrary.running.attempts import OUTPUT, REPORT, forget_attempts, run_failed_again, suites_of
-from SageLibrary.running.durations import earlier_durations, recordings
+from SageLibrary.running.attempts import OUTPUT, REPORT, in_place_of_earlier, run_failed_again, suites_of
+from SageLibrary.running.durations import Durations, earlier_durations, recordings
 from SageLibrary.running.parallel import run_parallel
-from SageLibrary.running.plan import plan
+from SageLibrary.running.plan import PlannedTest, plan
 from SageLibrary.running.plan_table import as_json, as_text
 from SageLibrary.running.robot_process import WRONG_USAGE, run_robot
 
@@ -41,7 +41,7 @@ _variables = click.option("--variable", "-v", "variables", multiple=True, metava
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 def main() -> None:
-    """Run suites, plan a run, run what failed again, judge a finished run. Plain `robot` runs them as well."""
+    """Check suites, run them, plan a run, run what failed again, judge a finished run. Plain `robot` runs them as well."""
 
 
 @main.command("run")
@@ -96,14 +96,16 @@ def run_command(
     """
     selection = {"include": include, "exclude": exclude, "test": tests}
     options = [*CONSOLE, *(["--exitonfailure"] if exitonfailure else []), *_words({"variable": variables})]
-    forget_attempts(outputdir)
-    if processes > 1:
-        if importlib.util.find_spec("pabot") is None:
-            raise click.UsageError("--processes needs pabot; install it with 'provision/controller/install.sh dev'")
-        status = run_parallel(outputdir, [*options, *_words(selection)], suites, processes)
-    else:
-        robot = [sys.executable, "-m", "robot", "--outputdir", str(outputdir)]
-        status = run_robot([*robot, *options, *_words(selection), *suites])
+    if processes > 1 and importlib.util.find_spec("pabot") is None:
+        raise click.UsageError("--processes needs pabot; install it with 'provision/controller/install.sh dev'")
+    with in_place_of_earlier(outputdir) as put_back:
+        if processes > 1:
+            status = run_parallel(outputdir, [*options, *_words(selection)], suites, processes)
+        else:
+            robot = [sys.executable, "-m", "robot", "--outputdir", str(outputdir)]
+            status = run_robot([*robot, *options, *_words(selection), *suites])
+        if status == WRONG_USAGE:
+            put_back()
     _stop_if_ended(status, outputdir)
     if rerun and status < WRONG_USAGE:
         # The tests that failed are known by name now: options that choose by tags could only take some away.
@@ -133,8 +135,37 @@ def rerun_command(context: click.Context, directory: Path, times: int, variables
     _judge(context, directory)
 
 
+@main.command("check")
+@_selection
+@_variables
+def check_command(
+    suites: tuple[str, ...],
+    include: tuple[str, ...],
+    exclude: tuple[str, ...],
+    tests: tuple[str, ...],
+    variables: tuple[str, ...],
+) -> None:
+    """Find misspelt keywords, faults, nodes and times, each with its place. Touches no machine and no results.
+
+    The exit status is 1 when there is one.
+
+    \b
+    Examples:
+      sage-test check robot
+      sage-test check --variable WORKER_COUNT:10 robot/scaling.robot
+    """
+    planned = _planned(suites, {}, include, exclude, tests, variables)
+    wrong = [test for test in planned if test.problem]
+    for problem in dict.fromkeys(line for test in wrong for line in test.problem.splitlines()):
+        click.echo(problem)
+    found = f"{len(wrong)} of them cannot run" if wrong else "nothing is misspelt"
+    click.echo(f"{len(planned)} test{'s' * (len(planned) != 1)}, {found}")
+    sys.exit(1 if wrong else 0)
+
+
 @main.command("plan")
 @_selection
+@_variables
 @click.option("--results", type=click.Path(path_type=Path), default=Path("results"), help="Where earlier runs lie.")
 @click.option("--json", "json", is_flag=True, help="Print JSON.")
 def plan_command(
@@ -142,6 +173,7 @@ def plan_command(
     include: tuple[str, ...],
     exclude: tuple[str, ...],
     tests: tuple[str, ...],
+    variables: tuple[str, ...],
     results: Path,
     json: bool,
 ) -> None:
@@ -154,15 +186,27 @@ def plan_command(
       sage-test plan --exclude slow robot
       sage-test plan --include destructive --json robot
     """
-    try:
-        planned = plan(suites, earlier_durations(recordings(results)), include=include, exclude=exclude, tests=tests)
-    except DataError as error:
-        raise click.UsageError(str(error)) from error
+    durations = earlier_durations(recordings(results))
+    planned = _planned(suites, durations, include, exclude, tests, variables)
     click.echo(as_json(planned) if json else as_text(planned))
     sys.exit(1 if any(test.problem for test in planned) else 0)
 
 
 main.add_command(verdict, "verdict")
+
+
+def _planned(
+    suites: tuple[str, ...],
+    durations: Durations,
+    include: tuple[str, ...],
+    exclude: tuple[str, ...],
+    tests: tuple[str, ...],
+    variables: tuple[str, ...],
+) -> list[PlannedTest]:
+    try:
+        return plan(suites, durations, include=include, exclude=exclude, tests=tests, variables=variables)
+    except DataError as error:
+        raise click.UsageError(str(error)) from error
 
 
 def _words(options: dict[str, tuple[str, ...]]) -> list[str]:

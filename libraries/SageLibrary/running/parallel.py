@@ -15,12 +15,11 @@ from SageLibrary import keep_lab
 from SageLibrary.recording.run import FILE as RECORDINGS
 from SageLibrary.report.page import FILE as PAGE
 from SageLibrary.report.parts import Part, write_parts
-from SageLibrary.running.attempts import OUTPUT
+from SageLibrary.running.attempts import OUTPUT, PARTS
 from SageLibrary.running.robot_process import run_robot
 
 LABS = "SAGE_PARALLEL_LABS"
 NAMES = Path(".pabotsuitenames")
-PARTS = "pabot_results"
 PROCESS = re.compile(r"PABOTEXECUTIONPOOLID:(\d+)")
 
 

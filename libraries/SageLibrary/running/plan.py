@@ -40,6 +40,7 @@ def plan(
     include: Sequence[str] = (),
     exclude: Sequence[str] = (),
     tests: Sequence[str] = (),
+    variables: Sequence[str] = (),
 ) -> list[PlannedTest]:
     """The tests of these files and directories that robot would run with the same options, by a dry run of it.
 
@@ -48,7 +49,7 @@ def plan(
     suite = running.TestSuite.from_file_system(*paths)
     suite.configure(include_tags=include or None, exclude_tags=exclude or None, include_tests=tests or None)
     words = _Words()
-    done = suite.run(dryrun=True, output=None, console="none", listener=words)
+    done = suite.run(dryrun=True, output=None, console="none", listener=words, variable=variables)
     return [
         _planned(test, words.arguments[test.full_name], words.broken[test.full_name], durations)
         for test in done.suite.all_tests

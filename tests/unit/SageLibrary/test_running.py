@@ -87,6 +87,35 @@ def test_wrong_usage_is_told(fails_once: Path, arguments: tuple[str, ...], words
     assert words in done.output
 
 
+@pytest.mark.parametrize("processes", ["1", "2"])
+def test_what_robot_refuses_leaves_the_last_result_alone(
+    sage_test: Run, fails_once: Path, tmp_path: Path, processes: str
+) -> None:
+    (tmp_path / "two.robot").write_text(fails_once.read_text())
+    results = tmp_path / "results"
+    for name in ("output.xml", "run.html", "run-attempt-1.html", "attempt-1/output.xml", "pabot_results/0/run.html"):
+        (results / name).parent.mkdir(parents=True, exist_ok=True)
+        (results / name).write_text("of an earlier run")
+    before = {path: path.read_text() for path in results.rglob("*.*") if path.is_file()}
+    done = sage_test("run", "--include", "TYPO", "once.robot", "two.robot", PROCESSES=processes)
+    assert done.returncode == 2, done.stdout
+    assert {path: path.read_text() for path in results.rglob("*.*") if path.is_file()} == before
+
+
+def test_a_check_names_what_is_misspelt_and_leaves_results_alone(sage_test: Run, tmp_path: Path) -> None:
+    suite = tmp_path / "s.robot"
+    suite.write_text("*** Test Cases ***\nGood\n    No Operation\nBad\n    No Operatio\n    Lgo    ${X}\n")
+    (tmp_path / "results").mkdir()
+    done = sage_test("check", "s.robot")
+    assert done.returncode == 1
+    assert "No keyword with name 'No Operatio' found. Did you mean" in done.stdout
+    assert done.stdout.endswith("2 tests, 1 of them cannot run\n")
+    good = sage_test("check", "--test", "Good", "s.robot")
+    assert (good.returncode, good.stdout) == (0, "1 test, nothing is misspelt\n")
+    assert list((tmp_path / "results").iterdir()) == []
+    assert {path.name for path in tmp_path.iterdir()} <= {"s.robot", "results", "labs"}
+
+
 SUITE_OF_A_LAB = """*** Settings ***
 Library    SageLibrary
 
