@@ -168,7 +168,7 @@ def fan_out(nodes: Iterable[Node], work: Callable[[Node], Answer], limit: int) -
             except SageError as error:
                 answers[number] = error
             except Exception as error:  # noqa: BLE001 - one node's defect must not hide what became of the others
-                answers[number] = DefectError.of(error, str(node))
+                answers[number] = DefectError.of(error, str(getattr(node, "name", node)))
 
     threads = [threading.Thread(target=work_on, daemon=True) for _ in range(min(limit, len(waiting)))]
     try:

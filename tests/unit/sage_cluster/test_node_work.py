@@ -80,6 +80,9 @@ def test_what_nobody_foresaw_is_that_nodes_answer_too() -> None:
     assert (first, node, last) == (("a", "A"), "b", ("c", "C"))
     assert isinstance(defect, DefectError)
     assert str(defect).startswith("b: unexpected KeyError: 'b' (test_node_work.py:")
+    ((_, named),) = fan_out(NODES[:1], lambda node: work("b"), 1)
+    assert isinstance(named, DefectError)
+    assert named.where == "w0"
 
 
 def test_no_nodes_no_work() -> None:
