@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING
 
 from sage_cluster.on_node.deploy.environ import CURRENT, DEPLOY
 from sage_cluster.on_node.errors import CannotError
+from sage_cluster.on_node.processes import all_processes, read_words
 from sage_cluster.on_node.sessions import session_processes
 
 if TYPE_CHECKING:
@@ -185,11 +186,7 @@ class Store:
 
 def python_paths() -> list[str]:
     """The PYTHONPATH of each process that this user may look at."""
-    paths = []
-    for file in Path("/proc").glob("[0-9]*/environ"):
-        with suppress(OSError):
-            paths.append(_python_path(file.read_text(errors="replace").split("\0")))
-    return paths
+    return [_python_path(read_words(process.pid, "environ")) for process in all_processes()]
 
 
 def _python_path(environ: Iterable[str]) -> str:
