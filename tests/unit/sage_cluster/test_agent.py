@@ -157,6 +157,7 @@ def test_the_program_stops_and_probes_like_the_functions(tmp_path: Path) -> None
                 "conda_env": "",
                 "address": "x",
                 "head_port": 1,
+                "answer_timeout": 1.0,
             },
             "EnvironmentNotFoundError",
             "/none/python",
