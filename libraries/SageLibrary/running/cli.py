@@ -41,7 +41,7 @@ _variables = click.option("--variable", "-v", "variables", multiple=True, metava
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 def main() -> None:
-    """Check suites, run them, plan a run, run what failed again, judge a finished run. Plain `robot` runs them as well."""
+    """Check, run and plan suites, rerun what failed, judge a finished run. Plain `robot` runs suites as well."""
 
 
 @main.command("run")
