@@ -35,7 +35,7 @@ class SimulatedCluster:
             return {"problem": f"simulated nodes do not know '{command}'", "kind": "NotSimulated"}
         return commands[command](address, spec)
 
-    def beat(self, address: str, spec: Spec) -> Spec:
+    def heartbeat(self, address: str, spec: Spec) -> Spec:
         """What the watch on a node answers to a ping, see `sage_cluster.on_node.watch`."""
         is_head = spec["role"] == "head"
         node_id, _ = self._raylets.get(address, ("", ""))

@@ -89,9 +89,9 @@ async def _watch(
 
     forget = cluster.watch(address, lambda: say({"ended": "raylet", "pid": 1}))
     try:
-        say({"beat": cluster.beat(address, spec)})
+        say({"heartbeat": cluster.heartbeat(address, spec)})
         while await process.stdin.readline():
-            say({"beat": cluster.beat(address, spec)})
+            say({"heartbeat": cluster.heartbeat(address, spec)})
     finally:
         forget()
     process.exit(0)

@@ -20,7 +20,7 @@ from sage_cluster.nodes.status import ask_all, strangers
 from sage_cluster.operations.progress import Report, log_progress
 from sage_cluster.options import check_options
 from sage_cluster.state.holder import is_here
-from sage_cluster.supervision.incidents import JOURNAL_EVENTS, last_troubles
+from sage_cluster.supervision.incidents import JOURNAL_EVENTS, last_incidents
 from sage_cluster.supervision.process import SupervisorProcess
 from sage_cluster.worker_manager import WorkerManager
 
@@ -94,7 +94,7 @@ class ClusterManager:
             strangers=strangers(rows, [head, *workers]),
             problem=head.problem,
             supervisor=self.supervision.states(),
-            troubles=last_troubles(self._context.journal.last(JOURNAL_EVENTS)),
+            troubles=last_incidents(self._context.journal.last(JOURNAL_EVENTS)),
             warnings=self._warnings(),
             elapsed=time.monotonic() - began,
         )
@@ -165,7 +165,7 @@ class ClusterManager:
         if holder:
             by = f"'{holder['operation']}' by process {holder['pid']} on {holder['host']} since {holder['since']}"
             warnings.append(f"{by} counts as running, as far as can be seen from here")
-        torn = self.operations.torn()
+        torn = self.operations.interrupted()
         if torn:
             by = f"'{torn['operation']}' of process {torn['pid']}, begun {torn['since']}"
             warnings.append(f"{by}, did not end: start or stop again")

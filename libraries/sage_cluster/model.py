@@ -41,7 +41,7 @@ class NodeStatus:
 
 
 @dataclass(frozen=True)
-class Trouble:
+class Incident:
     """One trouble of one node. Times of the wall clock as in the journal, empty for what has not happened.
 
     ``decided`` and ``action`` are those of the first repair, ``repaired`` is when the last one ended well, ``over``
@@ -76,7 +76,7 @@ class ClusterStatus:
     problem: str = ""
     elapsed: float = 0.0
     supervisor: dict[str, dict[str, Any]] = field(default_factory=dict)
-    troubles: dict[str, Trouble] = field(default_factory=dict)
+    troubles: dict[str, Incident] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
 
     @property

@@ -50,7 +50,7 @@ class RayWatch:
         self._ended.set()
         self._thread.join()
 
-    def take_in(self, rows: list[dict[str, Any]], asked: float, answered: float, wall: float) -> None:
+    def update(self, rows: list[dict[str, Any]], asked: float, answered: float, wall: float) -> None:
         """Tell what changed. ``asked`` and ``answered``: seconds, monotonic; ``wall``: seconds since the epoch.
 
         Ray's own record of a death (``end_time_ms``, on the head's clock) is finer than the asking, so it is taken
@@ -72,7 +72,7 @@ class RayWatch:
             try:
                 rows = ask_nodes(*self._dashboard)
                 answered = time.monotonic()
-                self.take_in(rows, self._asked, answered, time.time())
+                self.update(rows, self._asked, answered, time.time())
             except NO_ANSWER:
                 continue  # the next answer counts; what it says of deaths has its own time
             self._asked = answered

@@ -16,7 +16,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from sage_cluster.model import ClusterStatus, NodeState, NodeStatus, OperationResult, Trouble
+from sage_cluster.model import ClusterStatus, Incident, NodeState, NodeStatus, OperationResult
 
 COLOURS = {
     NodeState.RUNNING: "green",
@@ -111,7 +111,7 @@ def status_table(nodes: tuple[NodeStatus, ...], supervisor: dict[str, dict[str, 
     return table
 
 
-def trouble_table(troubles: Mapping[str, Trouble]) -> Table:
+def incident_table(troubles: Mapping[str, Incident]) -> Table:
     """One row per node that had a trouble: the last one, with its times of day here and how long it took."""
     table = Table("NODE", "LAST TROUBLE", "NOTICED", "DECIDED", "REPAIRED", "TOOK", box=None, pad_edge=False)
     for name, trouble in troubles.items():
@@ -159,7 +159,7 @@ def print_status(console: Console, status: ClusterStatus) -> None:
         if said["reason"]:
             console.print(Text(f"{name}: {said['state']}: {said['reason']}", "yellow"), soft_wrap=True)
     if status.troubles:
-        print_table(console, trouble_table(status.troubles))
+        print_table(console, incident_table(status.troubles))
     for warning in status.warnings:
         console.print(Text(warning, "yellow"), soft_wrap=True)
     for node in status.nodes:

@@ -309,7 +309,7 @@ class RecoveryConfig(_Section):
     keep_workers: Switch = False
     """Whether workers live on while a dead head is brought back (Ray's RocksDB storage: alpha in Ray)."""
     beat: Seconds = 1.0
-    """How often each node is asked for a sign of life."""
+    """How often each node is pinged, which it answers with a heartbeat."""
     suspect_after: Seconds = 2.5
     """A node is suspect after this much silence."""
     silent_after: Seconds = 4.0

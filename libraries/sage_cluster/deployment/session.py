@@ -28,9 +28,9 @@ from sage_cluster.waiting import Deadline
 FACTS_SECONDS = 60.0
 SHOWN_FILES = 20
 REPORT_SECONDS = 1.0
-SILENCE_SECONDS = 12.0  # a node that works sends a beat every two seconds
+SILENCE_SECONDS = 12.0  # a node that works sends a heartbeat every two seconds
 POLL_SECONDS = 0.5
-LAST_WORDS_SECONDS = 2.0
+FINAL_OUTPUT_SECONDS = 2.0
 Spec = TypeVar("Spec", bound=NodeSpec)
 
 
@@ -42,14 +42,14 @@ class DeploymentNodes:
 
     def facts(self, node: RayNode) -> Facts:
         """What Ray's Python is there."""
-        with NodeTalk(self._pool, node, facts, node.spec, FACTS_SECONDS) as talk:
-            return cast(Facts, talk.answer())
+        with NodeSession(self._pool, node, facts, node.spec, FACTS_SECONDS) as session:
+            return cast(Facts, session.answer())
 
     def rollback(self, node: RayNode, timeout: float) -> Deployed:
         """Switch to the release before the current one."""
         spec: RollbackSpec = {**node.spec, "timeout": timeout}
-        with NodeTalk(self._pool, node, rollback, spec, timeout) as talk:
-            return cast(Deployed, talk.answer())
+        with NodeSession(self._pool, node, rollback, spec, timeout) as session:
+            return cast(Deployed, session.answer())
 
     def deploy(
         self,
@@ -71,9 +71,9 @@ class DeploymentNodes:
         for file in package.files:
             by_digest.setdefault(file.digest, file)
         spec: DeploySpec = {**node.spec, "keep": keep, "dry_run": dry_run, "timeout": timeout}
-        with NodeTalk(self._pool, node, deploy, spec, timeout) as talk:
-            talk.say(**package.manifest())
-            lacking = [by_digest[digest] for digest in talk.hear("lacking")["lacking"] if digest in by_digest]
+        with NodeSession(self._pool, node, deploy, spec, timeout) as session:
+            session.send(**package.manifest())
+            lacking = [by_digest[digest] for digest in session.receive("lacking")["lacking"] if digest in by_digest]
             paths = {file.path for file in package.files if file.digest in {one.digest for one in lacking}}
             sent: dict[str, Any] = {
                 "package": package.name,
@@ -82,24 +82,24 @@ class DeploymentNodes:
                 "sent": sorted(paths)[:SHOWN_FILES],
             }
             if dry_run:
-                return {**talk.answer(), **sent, "bytes_sent": sum(file.size for file in lacking)}
-            talk.bytes_sent = 0
+                return {**session.answer(), **sent, "bytes_sent": sum(file.size for file in lacking)}
+            session.bytes_sent = 0
             if lacking:
-                _send(talk, lacking, lambda phase: report(node.name, phase))
-            sent["bytes_sent"] = talk.bytes_sent
+                _send_files(session, lacking, lambda phase: report(node.name, phase))
+            sent["bytes_sent"] = session.bytes_sent
             report(node.name, "installing" if lacking else "checking")
-            said = talk.hear("ready", "answer")
+            said = session.receive("ready", "answer")
             if "ready" in said:
-                talk.say(switch=True)
-                said = talk.hear("answer")
+                session.send(switch=True)
+                said = session.receive("answer")
             return {**said["answer"], **sent}
 
 
-class NodeTalk:
+class NodeSession:
     """A command that runs on a node over its kept connection, and with which messages are exchanged.
 
-    Every method raises NodeError with the node's own words, ConnectionLostError after SILENCE_SECONDS without a sign
-    of life, or CommandTimeoutError when ``timeout`` seconds are over. Use it in a ``with`` statement.
+    Every method raises NodeError with the node's own words, ConnectionLostError after SILENCE_SECONDS without a
+    heartbeat, or CommandTimeoutError when ``timeout`` seconds are over. Use it in a ``with`` statement.
     """
 
     def __init__(
@@ -110,7 +110,7 @@ class NodeTalk:
         self._timeout = timeout
         self._deadline = Deadline(timeout)
         self._silence = Deadline(SILENCE_SECONDS)
-        self._heard: deque[dict[str, Any]] = deque()
+        self._received: deque[dict[str, Any]] = deque()
         self._command = command
         self._answer, self._message = new_nonce(), new_nonce()
         told = {**spec, "message_frame": f"{ANSWER}{self._message}"}
@@ -128,39 +128,39 @@ class NodeTalk:
         if isinstance(error, ConnectionLostError):
             self._pool.drop(self._node.target)
 
-    def say(self, **message: Any) -> None:  # noqa: ANN401
+    def send(self, **message: Any) -> None:  # noqa: ANN401
         """Send a message."""
-        self._send(json.dumps(message) + "\n")
+        self._write(json.dumps(message) + "\n")
 
-    def hear(self, *keys: str) -> dict[str, Any]:
+    def receive(self, *keys: str) -> dict[str, Any]:
         """The next message that has one of these keys."""
         while True:
-            while self._heard:
-                message = self._heard.popleft()
+            while self._received:
+                message = self._received.popleft()
                 if not message.keys().isdisjoint(keys):
                     return message
-            self._listen()
+            self._read()
 
     def answer(self) -> dict[str, Any]:
         """The command's answer, at its end."""
-        answer: dict[str, Any] = self.hear("answer")["answer"]
+        answer: dict[str, Any] = self.receive("answer")["answer"]
         return answer
 
-    def _send(self, text: str) -> None:
+    def _write(self, text: str) -> None:
         if self._deadline.passed():
             raise self._late()
         try:
             self._stream.send(text)
         except BROKEN as error:
-            self._last_words()
+            self._final_output()
             raise self._lost(error) from error
         except ConnectionLostError:
-            self._last_words()
+            self._final_output()
             raise
         self.bytes_sent += len(text.encode())
 
-    def _listen(self) -> None:
-        """Take in what came, perhaps nothing yet. A line that is no message is what a login script says."""
+    def _read(self) -> None:
+        """Read what came, perhaps nothing yet. A line that is no message is what a login script says."""
         try:
             lines = self._stream.lines(POLL_SECONDS)
         except BROKEN as error:
@@ -169,7 +169,7 @@ class NodeTalk:
             self._silence = Deadline(SILENCE_SECONDS)
         elif self._silence.passed():
             raise ConnectionLostError(
-                f"the node gave no sign of life for {SILENCE_SECONDS:g} s",
+                f"the node sent no heartbeat for {SILENCE_SECONDS:g} s",
                 where=self._node.name,
                 fix="see whether the node is up and its network is whole, then deploy again: what arrived is kept",
             )
@@ -177,16 +177,16 @@ class NodeTalk:
             raise self._late()
         for line in lines:
             if (said := find_answer(line, self._answer)) is not None:
-                self._heard.append({"answer": answer_of(self._command, said, self._node.name)})
+                self._received.append({"answer": answer_of(self._command, said, self._node.name)})
             elif (said := find_answer(line, self._message)) is not None:
-                self._heard.append(checked(DeployMessage, said, self._node.name))
+                self._received.append(checked(DeployMessage, said, self._node.name))
 
-    def _last_words(self) -> None:
+    def _final_output(self) -> None:
         """A node that ended says why before the connection's end is seen. Raises NodeError if it did."""
-        deadline = Deadline(LAST_WORDS_SECONDS)
+        deadline = Deadline(FINAL_OUTPUT_SECONDS)
         while not deadline.passed():
             try:
-                self._listen()
+                self._read()
             except ConnectionLostError:
                 return
 
@@ -212,21 +212,21 @@ class NodeTalk:
             return self._pool.connection(self._node.target).stream(argv)
 
 
-def _send(talk: NodeTalk, files: Sequence[PackageFile], report: Callable[[str], None]) -> None:
+def _send_files(session: NodeSession, files: Sequence[PackageFile], report: Callable[[str], None]) -> None:
     """Send the files' bytes as they are in their archives, and say now and then how far it is."""
     whole = sum(file.source.packed for file in files)
     sent, next_report = 0, Deadline(REPORT_SECONDS)
     report(f"sending {len(files)} files, {whole:,} bytes")
     for number, file in enumerate(files):
         try:
-            talk.say(blob=file.digest, deflated=file.source.deflated)
+            session.send(blob=file.digest, deflated=file.source.deflated)
             for chunk in file.source.chunks():
-                talk.say(data=base64.b64encode(chunk).decode())
+                session.send(data=base64.b64encode(chunk).decode())
                 sent += len(chunk)
                 if next_report.passed():
                     next_report = Deadline(REPORT_SECONDS)
                     report(f"sent {sent * 100 // whole} %")
-            talk.say(end=True)
+            session.send(end=True)
         except ConnectionLostError as error:
             error.what += f"; {number} of {len(files)} files had been sent, and those that arrived need not go again"
             raise

@@ -5,9 +5,9 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
+from sage_cluster.on_node.node_lock import alone
 from sage_cluster.on_node.ray_view import ask_dashboard, ask_ray
 from sage_cluster.on_node.start import start_ray
-from sage_cluster.on_node.turn import alone
 
 if TYPE_CHECKING:
     from sage_cluster.on_node.protocol import HeadStarted, StartSpec

@@ -266,7 +266,7 @@ class Problem(TypedDict):
     kind: str
 
 
-class Beat(TypedDict):
+class Heartbeat(TypedDict):
     """The state of a watched node. ``nodes`` is Ray's view, None where or while it cannot be asked."""
 
     running: Many[str]
@@ -278,10 +278,10 @@ class Beat(TypedDict):
     dashboard_wanted: bool
 
 
-class Heartbeat(TypedDict):
+class HeartbeatMessage(TypedDict):
     """A watch's first message, and its answer to each ping."""
 
-    beat: Beat
+    heartbeat: Heartbeat
 
 
 class ProcessEnded(TypedDict):
@@ -291,7 +291,7 @@ class ProcessEnded(TypedDict):
     pid: int
 
 
-WatchMessage = Heartbeat | ProcessEnded
+WatchMessage = HeartbeatMessage | ProcessEnded
 
 
 class Lacking(TypedDict):
@@ -307,9 +307,9 @@ class Ready(TypedDict):
 
 
 class Working(TypedDict):
-    """A sign of life during a deployment."""
+    """A heartbeat of a deployment that works."""
 
-    beat: bool
+    heartbeat: bool
 
 
 DeployMessage = Lacking | Ready | Working

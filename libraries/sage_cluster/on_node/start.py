@@ -15,6 +15,7 @@ from sage_cluster.on_node.deploy.environ import deployed_environ
 from sage_cluster.on_node.environment import RayEnvironment, find_environment
 from sage_cluster.on_node.errors import CannotError
 from sage_cluster.on_node.gcs_storage import remove_storage, storage_environ
+from sage_cluster.on_node.node_lock import alone
 from sage_cluster.on_node.ports import can_connect, own_address, port_owner, resolve
 from sage_cluster.on_node.processes import is_alive
 from sage_cluster.on_node.sessions import (
@@ -28,7 +29,6 @@ from sage_cluster.on_node.sessions import (
     user_name,
 )
 from sage_cluster.on_node.stop import force_stop
-from sage_cluster.on_node.turn import alone
 from sage_cluster.on_node.versions import check_versions
 
 if TYPE_CHECKING:

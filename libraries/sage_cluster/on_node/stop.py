@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from sage_cluster.on_node.gcs_storage import remove_storage
+from sage_cluster.on_node.node_lock import alone
 from sage_cluster.on_node.processes import ProcessStat, await_end, send
 from sage_cluster.on_node.sessions import find_processes, refuse_foreign, remove_sessions, session_processes
-from sage_cluster.on_node.turn import alone
 
 if TYPE_CHECKING:
     from sage_cluster.on_node.protocol import Killed, NodeSpec, Stopped, StopSpec

@@ -24,7 +24,7 @@ from sage_cluster.on_node.ray_view import RayDoesNotAnswerError, ask_ray
 from sage_cluster.on_node.sessions import Process, session_processes
 
 if TYPE_CHECKING:
-    from sage_cluster.on_node.protocol import Beat, RayRow, WatchMessage, WatchSpec
+    from sage_cluster.on_node.protocol import Heartbeat, RayRow, WatchMessage, WatchSpec
 
 WATCHED = ("raylet", "gcs", "dashboard")
 LOOK_SECONDS = 0.5
@@ -50,7 +50,7 @@ class Watch:
         self._poll.register(STDIN, select.POLLIN)
         self._look()
         threading.Thread(target=self._keep_asking, daemon=True).start()
-        self._say({"beat": self._state()})
+        self._say({"heartbeat": self._state()})
         looked = pinged = time.monotonic()
         while time.monotonic() - pinged < self._spec["silence"]:
             for descriptor, _ in self._poll.poll(LOOK_SECONDS * 1000):
@@ -61,7 +61,7 @@ class Watch:
                     pinged = time.monotonic()
                     if b"respawn dashboard\n" in pings:
                         self._respawn_dashboard()
-                    self._say({"beat": self._state()})
+                    self._say({"heartbeat": self._state()})
                 else:
                     self._ended(descriptor)
             if time.monotonic() - looked >= LOOK_SECONDS:
@@ -115,7 +115,7 @@ class Watch:
             )
             self._last_dashboard = None
 
-    def _state(self) -> Beat:
+    def _state(self) -> Heartbeat:
         raylet = next((p for p in self._known.values() if p.role == "raylet"), None)
         stopped = [p.role for p in self._known.values() if (now := read_process(p.pid)) and now.state == "T"]
         return {
@@ -129,7 +129,7 @@ class Watch:
         }
 
     def _keep_asking(self) -> None:
-        """Ask the raylet for its health, and on the head Ray for its nodes; a hung one holds up no beat."""
+        """Ask the raylet for its health, and on the head Ray for its nodes; a hung one holds up no heartbeat."""
         while True:
             known = list(self._known.values())
             raylet = next((p for p in known if p.role == "raylet"), None)

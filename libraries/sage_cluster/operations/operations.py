@@ -45,7 +45,7 @@ class Operations:
             self._insiders.add(thread)
             try:
                 if interrupted:
-                    self._tell_torn(interrupted)
+                    self._record_interrupted(interrupted)
                 self.journal.record("begin", operation=operation)
                 yield True
             finally:
@@ -77,7 +77,7 @@ class Operations:
         return result
 
     @contextmanager
-    def joined(self) -> Iterator[None]:
+    def reentrant(self) -> Iterator[None]:
         """Let this thread work within the operation that another thread of this process holds."""
         thread = threading.get_ident()
         self._insiders.add(thread)
@@ -90,11 +90,11 @@ class Operations:
         """Who operates now; None when nobody does. Takes no lock."""
         return self._lock.current()
 
-    def torn(self) -> Holder | None:
+    def interrupted(self) -> Holder | None:
         """The last operation, when its process ended before it did; None once another began."""
         return self._lock.left_behind()
 
-    def _tell_torn(self, holder: Holder) -> None:
+    def _record_interrupted(self, holder: Holder) -> None:
         reason = f"an operation of process {holder['pid']} did not end"
         self.journal.record("torn", operation=holder["operation"], since=holder["since"], reason=reason)
 

@@ -1,4 +1,4 @@
-"""What the supervisor thinks of a node: the node's beats, its silence and Ray's view, fused into one state."""
+"""What the supervisor thinks of a node: the node's heartbeats, its silence and Ray's view, fused into one state."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import Any
 
 from sage_cluster.config.schema import RecoveryConfig
-from sage_cluster.on_node.protocol import Beat
+from sage_cluster.on_node.protocol import Heartbeat
 
 BUSY_FACTOR = 5
 REJOIN_SECONDS = 30.0  # how long a kept worker may take to come back to Ray's view after its head
@@ -42,14 +42,14 @@ class NodeRecord:
     name: str
     role: str
     known_since: float
-    beat: Beat | None = None
-    beat_at: float = 0.0
+    heartbeat: Heartbeat | None = None
+    heartbeat_at: float = 0.0
     contact_error: str = ""
     sshd_refuses: bool = False
     watch_error: str = ""  # that nobody foresaw, until it is told
     state: Health | None = None
     reason: str = ""
-    trouble_since: float | None = None
+    unwell_since: float | None = None
     running_since: float | None = None
     attempts: int = 0
     next_attempt: float = 0.0
@@ -60,30 +60,30 @@ class NodeRecord:
 
     def is_new(self, now: float, settings: RecoveryConfig) -> bool:
         """Whether nothing can be said of it yet: it was never heard, and is not late."""
-        return self.state is None and self.beat is None and now - self.known_since <= settings.suspect_after
+        return self.state is None and self.heartbeat is None and now - self.known_since <= settings.suspect_after
 
     def forget_heard(self, now: float) -> None:
         """Its raylet was replaced: what was heard before, and for how long it was in trouble, is about another one."""
-        self.known_since, self.beat, self.trouble_since = now, None, None
+        self.known_since, self.heartbeat, self.unwell_since = now, None, None
 
-    def begin_anew(self, now: float) -> None:
-        """A person started it again: what was tried before does not count any more, nor a beat in which it was down.
+    def reset(self, now: float) -> None:
+        """An operator started it: what was tried before no longer counts, nor a heartbeat in which it was down.
 
         One in which it ran is kept, or the end of a process would not be noticed until the next.
         """
         self.attempts, self.respawns, self.next_attempt, self.tried = 0, 0, 0.0, []
-        last, needed = self.beat, {"raylet", "gcs"} if self.role == "head" else {"raylet"}
+        last, needed = self.heartbeat, {"raylet", "gcs"} if self.role == "head" else {"raylet"}
         self.forget_heard(now)
         if last and needed <= set(last["running"]):
-            self.beat = last
+            self.heartbeat = last
 
-    def take_in(self, heard: dict[str, Any], now: float) -> None:
+    def update(self, heard: dict[str, Any], now: float) -> None:
         """Keep what the node's watcher heard."""
-        if "beat" in heard:
-            self.beat, self.beat_at, self.contact_error = heard["beat"], now, ""
-        if "ended" in heard and self.beat:
-            running = [role for role in self.beat["running"] if role != heard["ended"]]
-            self.beat = {**self.beat, "running": running}
+        if "heartbeat" in heard:
+            self.heartbeat, self.heartbeat_at, self.contact_error = heard["heartbeat"], now, ""
+        if "ended" in heard and self.heartbeat:
+            running = [role for role in self.heartbeat["running"] if role != heard["ended"]]
+            self.heartbeat = {**self.heartbeat, "running": running}
         self.contact_error = heard.get("contact_error", self.contact_error)
         self.sshd_refuses = heard.get("sshd_refuses", self.sshd_refuses)
         self.watch_error = heard.get("watch_error", self.watch_error)
@@ -102,38 +102,38 @@ def judge(  # noqa: PLR0911, PLR0912 - one way out per cause, in order of weight
     record: NodeRecord, ray: Mapping[str, str] | None, now: float, settings: RecoveryConfig
 ) -> Verdict:
     """Fuse the signals. ``ray``: Ray's states by node id, None while Ray cannot be asked."""
-    silence = now - (record.beat_at if record.beat else record.known_since)
-    if record.beat is None and record.state and silence <= settings.suspect_after:
+    silence = now - (record.heartbeat_at if record.heartbeat else record.known_since)
+    if record.heartbeat is None and record.state and silence <= settings.suspect_after:
         return Verdict(record.state, record.reason)
-    if record.beat is None or silence > settings.suspect_after:
+    if record.heartbeat is None or silence > settings.suspect_after:
         return _of_silence(record, ray, silence, settings)
-    beat = record.beat
-    if record.role == "head" and "gcs" not in beat["running"]:
+    heartbeat = record.heartbeat
+    if record.role == "head" and "gcs" not in heartbeat["running"]:
         return Verdict(Health.LOST, "its GCS ended", Repair.START)
-    if "raylet" not in beat["running"]:
+    if "raylet" not in heartbeat["running"]:
         return Verdict(Health.LOST, "its raylet ended", Repair.START)
     rejoining = now < record.rejoin_by
-    hung = [role for role in beat["stopped"] if role in ("raylet", "gcs")]
-    if hung or beat["health"] == "hung":
+    hung = [role for role in heartbeat["stopped"] if role in ("raylet", "gcs")]
+    if hung or heartbeat["health"] == "hung":
         what = f"its {' and '.join(hung) or 'raylet'} hangs"
         # A stopped process is certain. An agent that answers late may only be busy, and a fence ends running work.
         if rejoining and not hung:
             return Verdict(Health.SUSPECT, f"{what}: it is looking for its head")
         patience = settings.hung_after if hung else BUSY_FACTOR * settings.hung_after
-        if record.trouble_since is None or now - record.trouble_since < patience:
+        if record.unwell_since is None or now - record.unwell_since < patience:
             return Verdict(Health.SUSPECT, what)
         return Verdict(Health.LOST, what, Repair.FENCE)
-    ray_state = ray.get(beat["node_id"], "unknown") if ray is not None else "ALIVE"
+    ray_state = ray.get(heartbeat["node_id"], "unknown") if ray is not None else "ALIVE"
     if ray_state == "unknown" and record.state and now - record.known_since < STEADY_SECONDS:
         return Verdict(record.state, record.reason)  # it has only just joined
     if ray_state != "ALIVE":
         what = f"its raylet runs, but Ray calls it {ray_state}"
         if rejoining:
             return Verdict(Health.SUSPECT, f"{what}: it is looking for its head")
-        if record.trouble_since is None or now - record.trouble_since < STEADY_SECONDS:
+        if record.unwell_since is None or now - record.unwell_since < STEADY_SECONDS:
             return Verdict(Health.SUSPECT, what)
         return Verdict(Health.LOST, what, Repair.FENCE)
-    if record.role == "head" and "dashboard" not in beat["running"] and beat["dashboard_wanted"]:
+    if record.role == "head" and "dashboard" not in heartbeat["running"] and heartbeat["dashboard_wanted"]:
         return Verdict(Health.SUSPECT, "its dashboard ended", Repair.DASHBOARD)
     if record.sshd_refuses:
         return Verdict(Health.SUSPECT, "its sshd does not listen; Ray is well, so nothing is repaired")
@@ -141,12 +141,12 @@ def judge(  # noqa: PLR0911, PLR0912 - one way out per cause, in order of weight
 
 
 def _of_silence(record: NodeRecord, ray: Mapping[str, str] | None, silence: float, settings: RecoveryConfig) -> Verdict:
-    node_id = record.beat["node_id"] if record.beat else ""
+    node_id = record.heartbeat["node_id"] if record.heartbeat else ""
     if record.sshd_refuses and ray is not None and ray.get(node_id) == "ALIVE":
         return Verdict(Health.SUSPECT, "its sshd does not listen, but Ray calls it ALIVE: nothing is repaired")
     error = f" ({record.contact_error.splitlines()[0]})" if record.contact_error else ""
     if silence < settings.silent_after:
-        return Verdict(Health.SUSPECT, f"no beat for {silence:.1f} s{error}")
+        return Verdict(Health.SUSPECT, f"no heartbeat for {silence:.1f} s{error}")
     return Verdict(Health.LOST, f"silent{error}")
 
 

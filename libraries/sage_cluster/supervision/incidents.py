@@ -6,15 +6,15 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from sage_cluster.model import Trouble
+from sage_cluster.model import Incident
 
 JOURNAL_EVENTS = 400
 TROUBLE = ("suspect", "lost")
 
 
-def last_troubles(events: Iterable[Mapping[str, Any]]) -> dict[str, Trouble]:
+def last_incidents(events: Iterable[Mapping[str, Any]]) -> dict[str, Incident]:
     """By node, from the supervisor's events, oldest first."""
-    troubles: dict[str, Trouble] = {}
+    troubles: dict[str, Incident] = {}
     noticed_at: dict[str, float] = {}
     for event in events:
         if event["event"] in ("supervisor started", "supervisor stopped"):
@@ -22,14 +22,14 @@ def last_troubles(events: Iterable[Mapping[str, Any]]) -> dict[str, Trouble]:
         name = event.get("node", "")
         known = troubles.get(name)
         if event["event"] == "observed" and event.get("state") in TROUBLE and (known is None or known.over):
-            troubles[name] = Trouble(event.get("reason", ""), event["time"])
+            troubles[name] = Incident(event.get("reason", ""), event["time"])
             noticed_at[name] = event["monotonic"]
         elif known and not known.over:
             troubles[name] = _went_on(known, event, round(event["monotonic"] - noticed_at[name], 3))
     return troubles
 
 
-def _went_on(trouble: Trouble, event: Mapping[str, Any], seconds: float) -> Trouble:
+def _went_on(trouble: Incident, event: Mapping[str, Any], seconds: float) -> Incident:
     now = event["time"]
     changes: dict[str, Any] = {}
     match event["event"], event.get("state"):

@@ -19,10 +19,10 @@ from sage_cluster.worker_manager import WorkerManager
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a repair ended: per node what was done or why it failed; ``put_off`` when a person's operation ran."""
+    """How a repair ended: per node what was done or why it failed; ``deferred`` when a person's operation ran."""
 
     said: dict[str, str] = field(default_factory=dict)
-    put_off: bool = False
+    deferred: bool = False
 
 
 class Repairer:
@@ -44,11 +44,11 @@ class Repairer:
         Repairs of different nodes may run at once, in threads of their own: together they are one operation.
         """
         try:
-            with self._one_operation(", ".join(due)), self._operations.joined():
+            with self._one_operation(", ".join(due)), self._operations.reentrant():
                 wanted = self._membership.wanted()
                 return Outcome(self._start({name: how for name, how in due.items() if name in wanted}))
         except ClusterBusyError:
-            return Outcome(put_off=True)
+            return Outcome(deferred=True)
         except SageError as error:
             return Outcome({name: str(error) for name in due})
 

@@ -23,7 +23,7 @@ class NodeSignals:
         """What a watcher heard, see `sage_cluster.supervision.watcher.Signal`, for the record that it watches for."""
         self._queue.put((record, heard))
 
-    def take_in(self, records: Mapping[str, NodeRecord], seconds: float) -> set[str]:
+    def update(self, records: Mapping[str, NodeRecord], seconds: float) -> set[str]:
         """Put what comes within ``seconds`` into the records, or until a process has ended; answers where one has.
 
         What was heard for a record that is not among them any more is about a node that is watched otherwise now.
@@ -34,7 +34,7 @@ class NodeSignals:
             while left := deadline.left():
                 record, heard = self._queue.get(timeout=0 if ended else left)
                 if records.get(record.name) is record:
-                    record.take_in(heard, time.monotonic())
+                    record.update(heard, time.monotonic())
                     ended |= {record.name} if "ended" in heard else set()
         except queue.Empty:
             pass
@@ -50,11 +50,11 @@ class RaysView:
 
     def of(self, head: NodeRecord | None, now: float, settings: RecoveryConfig) -> dict[str, str] | None:
         """None while Ray cannot be asked: what a head said before it fell silent is no view any more."""
-        if head is None or head.beat is None or head.beat["nodes"] is None:
+        if head is None or head.heartbeat is None or head.heartbeat["nodes"] is None:
             return None
-        if now - head.beat_at > settings.suspect_after:
+        if now - head.heartbeat_at > settings.suspect_after:
             return None
-        if self._rows is not head.beat["nodes"]:
-            self._rows = head.beat["nodes"]
+        if self._rows is not head.heartbeat["nodes"]:
+            self._rows = head.heartbeat["nodes"]
             self._states = {row["node_id"]: row["state"] for row in self._rows}
         return self._states

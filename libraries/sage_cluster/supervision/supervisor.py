@@ -101,7 +101,7 @@ class Supervisor:
     def _turn(self) -> None:
         """Hear, look at the configuration, judge, publish; what goes wrong in one is told and hinders none after it."""
         self._notice_pause()
-        ended = self._signals.take_in(self._records, TICK_SECONDS)
+        ended = self._signals.update(self._records, TICK_SECONDS)
         busy, was_busy = self._somebody_operates(), self._was_busy
         self._was_busy = busy
         # An operation may have changed who is wanted: nothing is judged by what was true before it.
@@ -187,7 +187,7 @@ class Supervisor:
             self._tell_defect(f"the watch of {node.name}", record.watch_error)
             record.watch_error = ""
         if watcher and start != self._starts.get(node.name) and start.pid != os.getpid():
-            self._begin_anew(record)
+            self._reset(record)
 
     def _watch(self, record: NodeRecord, node: RayNode) -> None:
         def signal(_: str, heard: dict[str, Any]) -> None:
@@ -205,9 +205,9 @@ class Supervisor:
         record.forget_heard(time.monotonic())
         self._watch(record, node)
 
-    def _begin_anew(self, record: NodeRecord) -> None:
+    def _reset(self, record: NodeRecord) -> None:
         """A person started the node again: what was tried before does not count any more."""
-        record.begin_anew(time.monotonic())
+        record.reset(time.monotonic())
         if record.state is Health.QUARANTINED:
             self._set_state(record, Health.SUSPECT, "a person started it again")
         self._unpublished = True
@@ -260,13 +260,13 @@ class Supervisor:
     def _note(self, record: NodeRecord, verdict: Verdict, now: float, settings: RecoveryConfig) -> None:
         """Keep the verdict; a change of state is an event."""
         if verdict.state is Health.RUNNING:
-            record.trouble_since = None
+            record.unwell_since = None
             record.running_since = record.running_since or now
             if now - record.running_since >= settings.stable_after:
                 record.attempts, record.respawns, record.tried = 0, 0, []
         else:
             record.running_since = None
-            record.trouble_since = record.trouble_since or now
+            record.unwell_since = record.unwell_since or now
             if record.state is Health.QUARANTINED:
                 return
         self._set_state(record, verdict.state, verdict.reason)
@@ -324,15 +324,15 @@ class Supervisor:
             if error:
                 said = f"{type(error).__name__}: {error}"
                 self._journal.record("supervisor error", part=f"repairing {', '.join(done)}", error=said)
-            self._take_in(done, Outcome(dict.fromkeys(done, said)) if error else repair.result(), settings)
+            self._update_after(done, Outcome(dict.fromkeys(done, said)) if error else repair.result(), settings)
 
-    def _take_in(self, done: dict[str, Repair], outcome: Outcome, settings: RecoveryConfig) -> None:
+    def _update_after(self, done: dict[str, Repair], outcome: Outcome, settings: RecoveryConfig) -> None:
         now = time.monotonic()
         for name, how in done.items():
             record = self._records.get(name)
             if record is None:
                 continue
-            if outcome.put_off:
+            if outcome.deferred:
                 record.attempts -= 1
                 record.next_attempt = now + settings.backoff
             else:

@@ -14,7 +14,7 @@ from sage_cluster.nodes.spec import RayNode
 from sage_cluster.nodes.watch_stream import WatchStream
 
 Signal = Callable[[str, dict[str, Any]], None]
-"""Called with the node's name and what was heard: ``beat``, ``ended``, ``sshd_refuses``, ``contact_error``, or
+"""Called with the node's name and what was heard: ``heartbeat``, ``ended``, ``sshd_refuses``, ``contact_error``, or
 ``watch_error`` for one that nobody foresaw."""
 
 READ_SECONDS = 1.0  # at most; what comes is read at once
@@ -31,7 +31,7 @@ class NodeWatcher(threading.Thread):
         super().__init__(name=f"watch-{node.name}", daemon=True)
         self._node = node
         self._nodes = nodes
-        self._beat_seconds = beat_seconds
+        self._heartbeat_seconds = beat_seconds
         self._signal = signal
         self._ended = threading.Event()
         self._keeps_connection = False
@@ -44,7 +44,7 @@ class NodeWatcher(threading.Thread):
 
     def watches(self, node: RayNode, beat_seconds: float) -> bool:
         """Whether it watches this node as it is configured now."""
-        return (self._node, self._beat_seconds) == (node, beat_seconds)
+        return (self._node, self._heartbeat_seconds) == (node, beat_seconds)
 
     def wish(self, line: str) -> None:
         """Ask the node's watch for something, with the next ping: "respawn dashboard"."""
@@ -83,11 +83,11 @@ class NodeWatcher(threading.Thread):
         refused = False
         while not self._ended.is_set():
             now = time.monotonic()
-            if now - pinged >= self._beat_seconds:
+            if now - pinged >= self._heartbeat_seconds:
                 wishes, self._wishes = self._wishes, []
                 stream.send("".join(f"{wish}\n" for wish in wishes) or "ping\n")
                 pinged = now
-            until_ping = max(0.0, pinged + self._beat_seconds - now)
+            until_ping = max(0.0, pinged + self._heartbeat_seconds - now)
             for message in stream.messages(min(READ_SECONDS, until_ping)):
                 self._signal(self._node.name, {**message})
             if now - asked_sshd >= (SSHD_AGAIN_SECONDS if refused else SSHD_SECONDS):

@@ -12,7 +12,7 @@ from sage_lab import Lab
 pytestmark = pytest.mark.lab
 
 SCRIPTS = {
-    "prints what looks like JSON": "echo '{ welcome }'; echo '{\"beat\": {\"x\": 1}}'",
+    "prints what looks like JSON": "echo '{ welcome }'; echo '{\"heartbeat\": {\"x\": 1}}'",
     "prints without a line end": "printf 'mail for you'",
     "reads standard input": "cat > /dev/null",
     "is slow": "sleep 3",

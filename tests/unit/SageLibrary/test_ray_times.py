@@ -62,10 +62,10 @@ def row(ident: str, state: str, end_ms: float = 0) -> dict[str, Any]:
 def test_the_watch_tells_changes_and_takes_rays_own_time_of_a_death_where_it_can_be_true() -> None:
     told: list[RaySight] = []
     watch = RayWatch("127.0.0.1", 1, {"10.0.0.1": "w1"}, told.append)
-    watch.take_in([row("a", "ALIVE")], 0, 100.0, 5000.0)
-    watch.take_in([row("a", "ALIVE")], 100.0, 100.5, 5000.5)
-    watch.take_in([row("a", "DEAD", 5000_700)], 100.5, 101.0, 5001.0)
-    watch.take_in([row("a", "DEAD", 5000_700), row("b", "DEAD", 4_000_000), row("c", "DEAD")], 101.0, 101.5, 5001.5)
+    watch.update([row("a", "ALIVE")], 0, 100.0, 5000.0)
+    watch.update([row("a", "ALIVE")], 100.0, 100.5, 5000.5)
+    watch.update([row("a", "DEAD", 5000_700)], 100.5, 101.0, 5001.0)
+    watch.update([row("a", "DEAD", 5000_700), row("b", "DEAD", 4_000_000), row("c", "DEAD")], 101.0, 101.5, 5001.5)
     assert [(s.node, s.ident, s.state, s.at) for s in told] == [
         ("w1", "a", "ALIVE", 100.0),
         ("w1", "a", "DEAD", pytest.approx(100.7)),

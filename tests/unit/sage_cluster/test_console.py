@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 
 from sage_cluster.cli.console import COLOURS, Progress, print_json, print_result, print_status
-from sage_cluster.model import ClusterStatus, NodeResult, NodeState, NodeStatus, OperationResult, Trouble
+from sage_cluster.model import ClusterStatus, Incident, NodeResult, NodeState, NodeStatus, OperationResult
 
 
 @pytest.fixture
@@ -71,7 +71,7 @@ def test_a_status_is_a_row_per_node_and_what_is_wrong_in_words(console: Console)
 
 
 def test_what_the_supervisor_says_the_last_troubles_and_warnings_follow_the_nodes(console: Console) -> None:
-    trouble = Trouble("its raylet ended", "2026-01-02T03:04:05.000+00:00", seconds=3.0)
+    trouble = Incident("its raylet ended", "2026-01-02T03:04:05.000+00:00", seconds=3.0)
     said = {"head": {"state": "quarantined", "reason": "2 repairs did not help (start: started)", "tried": []}}
     told = ClusterStatus(status("head"), (), supervisor=said, troubles={"head": trouble}, warnings=("no supervisor",))
     print_status(console, told)

@@ -17,8 +17,8 @@ from sage_cluster.deployment.package import make_package
 from sage_cluster.deployment.wheel import read_wheel
 from sage_cluster.errors import CommandTimeoutError, ConnectionLostError, NodeError
 from sage_cluster.on_node import main
+from sage_cluster.on_node.deploy.channel import in_conversation
 from sage_cluster.on_node.deploy.store import DeployError
-from sage_cluster.on_node.deploy.talk import in_conversation
 from tests.support.nodes import Make, Node, PipePool, PipeStream
 from tests.support.wheels import make_wheel
 
@@ -190,13 +190,13 @@ def test_a_manifest_cannot_write_outside_of_its_release(node: Node, package: Mak
 def test_a_silent_node_is_given_up(node: Node, package: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(session, "SILENCE_SECONDS", 0.3)
     monkeypatch.setattr(session, "command_line", lambda *_: ["sleep", "60"])
-    with pytest.raises(ConnectionLostError, match="no sign of life"):
+    with pytest.raises(ConnectionLostError, match="no heartbeat"):
         node.deploy(package("hello"))
 
 
 @pytest.mark.parametrize(
     "said",
-    ["{ welcome }", '{"lacking": 1}', '{"beat": {"x": 1}}', "no line end", "sage-cluster-answer:[]"],
+    ["{ welcome }", '{"lacking": 1}', '{"heartbeat": {"x": 1}}', "no line end", "sage-cluster-answer:[]"],
 )
 def test_what_a_login_script_prints_does_no_harm(
     node: Node, package: Make, monkeypatch: pytest.MonkeyPatch, said: str

@@ -16,7 +16,7 @@ from sage_cluster.cli.main import main
 from sage_cluster.operations import journal as journal_module
 from sage_cluster.operations.journal import Journal
 from sage_cluster.operations.operations import Operations
-from sage_cluster.supervision.incidents import last_troubles
+from sage_cluster.supervision.incidents import last_incidents
 
 WRITERS = 4
 EVENTS = 60
@@ -88,15 +88,15 @@ def test_a_line_that_is_no_event_is_passed_over(config: Path, line: str, caplog:
     with caplog.at_level(logging.WARNING):
         assert [event["event"] for event in journal.last()] == ["one", "two"]
     assert f"{journal.path}: 1 lines are no events" in caplog.text
-    last_troubles(journal.last())
+    last_incidents(journal.last())
     told = CliRunner().invoke(main, ["--config", str(config), "journal"], catch_exceptions=False)
     assert (told.exit_code, [line.split()[-1] for line in told.output.splitlines()][-2:]) == (0, ["one", "two"])
 
 
 def test_an_observation_that_does_not_say_of_what_is_no_trouble() -> None:
     event = {"time": "t", "monotonic": 1.0, "event": "observed", "node": "a"}
-    assert last_troubles([event]) == {}
-    assert last_troubles([{**event, "state": "lost"}])["a"].reason == ""
+    assert last_incidents([event]) == {}
+    assert last_incidents([{**event, "state": "lost"}])["a"].reason == ""
 
 
 def test_a_journal_that_cannot_be_written_is_a_warning_and_the_lock_is_let_go(
@@ -107,7 +107,7 @@ def test_a_journal_that_cannot_be_written_is_a_warning_and_the_lock_is_let_go(
     with caplog.at_level(logging.WARNING), operations.exclusive("start cluster"):
         assert operations.current()
     assert "'begin' cannot be written into the journal: No space left on device" in caplog.text
-    assert (operations.current(), operations.torn()) == (None, None)
+    assert (operations.current(), operations.interrupted()) == (None, None)
 
 
 def test_a_journal_that_raises_leaves_no_name_in_the_lock(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -115,7 +115,7 @@ def test_a_journal_that_raises_leaves_no_name_in_the_lock(config: Path, monkeypa
     monkeypatch.setattr(operations.journal, "record", lambda *_, **__: 1 / 0)
     with pytest.raises(ZeroDivisionError), operations.exclusive("start cluster"):
         pass
-    assert (operations.current(), operations.torn()) == (None, None)
+    assert (operations.current(), operations.interrupted()) == (None, None)
 
 
 def test_a_pipe_or_a_directory_in_its_place_holds_up_nobody(config: Path) -> None:

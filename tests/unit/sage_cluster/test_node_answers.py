@@ -31,7 +31,7 @@ PROBE = {
     "load": 1,
     "free_bytes": 1,
 }
-BEAT = {
+HEARTBEAT = {
     "running": ["raylet"],
     "stopped": [],
     "health": "ok",
@@ -128,16 +128,19 @@ def stream(*lines: str) -> WatchStream:
 def test_a_watch_is_heard_through_what_login_scripts_print() -> None:
     ended = {"ended": "raylet", "pid": 7}
     said = stream(
-        "{ welcome }", '{"beat": {"x": 1}}', f"motd {FRAME}{json.dumps({'beat': BEAT})}", FRAME + json.dumps(ended)
+        "{ welcome }",
+        '{"heartbeat": {"x": 1}}',
+        f"motd {FRAME}{json.dumps({'heartbeat': HEARTBEAT})}",
+        FRAME + json.dumps(ended),
     )
-    assert said.messages(1.0) == [{"beat": BEAT}, ended]
+    assert said.messages(1.0) == [{"heartbeat": HEARTBEAT}, ended]
 
 
 WRONG_MESSAGES = [
-    '{"beat": {"x": 1}}',
-    '{"beat": null}',
+    '{"heartbeat": {"x": 1}}',
+    '{"heartbeat": null}',
     '{"ended": 1}',
-    json.dumps({"beat": {**BEAT, "nodes": [{"node_id": 1}]}}),
+    json.dumps({"heartbeat": {**HEARTBEAT, "nodes": [{"node_id": 1}]}}),
     *HOSTILE.values(),
 ]
 

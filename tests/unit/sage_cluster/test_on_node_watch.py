@@ -35,12 +35,12 @@ def hear(process: subprocess.Popen[str]) -> dict[str, object]:
 
 def test_a_watch_lives_as_long_as_it_is_pinged_and_no_longer(watching: subprocess.Popen[str]) -> None:
     assert watching.stdin
-    assert "beat" in hear(watching)
+    assert "heartbeat" in hear(watching)
     until = time.monotonic() + 2.5
     while time.monotonic() < until:
         watching.stdin.write("ping\n")
         watching.stdin.flush()
-        assert "beat" in hear(watching)
+        assert "heartbeat" in hear(watching)
         time.sleep(0.2)
     assert watching.poll() is None
     silent_since = time.monotonic()

@@ -255,16 +255,16 @@ def test_no_events_are_asked_for_and_none_given(config: Path) -> None:
 def test_a_torn_operation_is_told_until_the_next_one_begins_and_then_by_the_journal(config: Path) -> None:
     operations = Operations(config)
     with another_process(config) as holder:
-        assert (operations.torn(), (operations.current() or {})["pid"]) == (None, holder.pid)
+        assert (operations.interrupted(), (operations.current() or {})["pid"]) == (None, holder.pid)
         holder.kill()
         holder.wait(10)
     assert operations.current() is None
-    torn = operations.torn()
+    torn = operations.interrupted()
     assert torn
     assert (torn["operation"], torn["pid"]) == ("start cluster", holder.pid)
     with Operations(config).exclusive("stop cluster"):
-        assert operations.torn() is None
-    assert operations.torn() is None
+        assert operations.interrupted() is None
+    assert operations.interrupted() is None
     _, told, *_ = operations.journal.last()
     assert (told["event"], told["operation"]) == ("torn", "start cluster")
     assert told["reason"] == f"an operation of process {holder.pid} did not end"
@@ -277,7 +277,7 @@ def test_a_process_that_got_the_pid_of_a_torn_operation_is_not_taken_for_it(conf
     holder = {**myself("start cluster"), "start": 1}
     lock.write_text(json.dumps(holder))
     assert operations.current() is None
-    assert operations.torn() == holder
+    assert operations.interrupted() == holder
 
 
 def test_only_the_end_of_a_long_journal_is_read(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:

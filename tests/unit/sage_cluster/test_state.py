@@ -186,7 +186,7 @@ def test_an_operation_of_another_machine_counts_as_running(config: Path) -> None
     holder = {**myself("start cluster"), "host": "elsewhere", "pid": 1}
     path.write_text(json.dumps(holder))
     operations = Operations(config)
-    assert (operations.current(), operations.torn()) == (holder, None)
+    assert (operations.current(), operations.interrupted()) == (holder, None)
     with pytest.raises(ClusterBusyError, match="'start cluster' by process 1 on elsewhere") as caught:
         operations.exclusive("stop cluster").__enter__()
     assert f"remove {path} if it ended there" in caught.value.fix

@@ -49,10 +49,10 @@ class Watcher(threading.Thread):
     made: list[Watcher]
     says: dict[str, dict[str, Any]]
 
-    def __init__(self, node: RayNode, _: RayNodes, beat_seconds: float, signal: Signal) -> None:
+    def __init__(self, node: RayNode, _: RayNodes, heartbeat_seconds: float, signal: Signal) -> None:
         super().__init__(daemon=True)
         self.node = node
-        self.beat_seconds = beat_seconds
+        self.heartbeat_seconds = heartbeat_seconds
         self.signal = signal
         self.ended = threading.Event()
         Watcher.made.append(self)
@@ -60,12 +60,12 @@ class Watcher(threading.Thread):
     def stop(self, successor: RayNode | None = None) -> None:
         self.ended.set()
 
-    def watches(self, node: RayNode, beat_seconds: float) -> bool:
-        return (self.node, self.beat_seconds) == (node, beat_seconds)
+    def watches(self, node: RayNode, heartbeat_seconds: float) -> bool:
+        return (self.node, self.heartbeat_seconds) == (node, heartbeat_seconds)
 
     def run(self) -> None:
         while not self.ended.wait(0.05):
-            self.signal(self.node.name, Watcher.says.get(self.node.name, {"beat": RUNS}))
+            self.signal(self.node.name, Watcher.says.get(self.node.name, {"heartbeat": RUNS}))
 
 
 class Repairer:
@@ -122,7 +122,7 @@ def watchers_of(name: str) -> list[Watcher]:
 
 
 def test_what_one_node_says_ends_neither_the_supervisor_nor_the_watch_of_others(running: Running) -> None:
-    Watcher.says["w1"] = {"beat": {"x": 1}}
+    Watcher.says["w1"] = {"heartbeat": {"x": 1}}
     wait_for(lambda: [event["part"] for event in running.events("supervisor error")], ["judging w1"])
     Watcher.says["w2"] = {"contact_error": "it is away"}
     wait_for(lambda: running.states()["w2"], "lost")
@@ -161,7 +161,7 @@ def test_states_that_could_not_be_published_are_published_later(
 
 
 def test_a_repair_that_fails_in_an_unforeseen_way_is_an_attempt_of_that_node(running: Running) -> None:
-    Watcher.says["w1"] = {"beat": {**RUNS, "running": []}}
+    Watcher.says["w1"] = {"heartbeat": {**RUNS, "running": []}}
     wait_for(lambda: "KeyError" in str(running.said["w1"]["tried"]))
     assert running.states()["w2"] == "running"
     assert running.events("supervisor error")[0]["part"] == "repairing w1"
@@ -200,7 +200,7 @@ def test_a_node_that_is_configured_otherwise_is_watched_anew(
         old, new = watchers_of(name)
         wait_for(new.is_alive)
         # What the old one still hears is about another place, and moves nobody to a repair there.
-        old.signal(name, {"beat": {**RUNS, "running": []}})
+        old.signal(name, {"heartbeat": {**RUNS, "running": []}})
     wait_for(running.states, {"head": "running", "w1": "running", "w2": "running"})
     assert running.events("decided") == []
 
@@ -285,16 +285,16 @@ def test_a_pause_of_its_own_loses_no_node(running: Running, monkeypatch: pytest.
 def test_a_pause_while_it_hears_loses_no_node_either(running: Running, monkeypatch: pytest.MonkeyPatch) -> None:
     """It is most of the time in there, and judges right after it."""
     signals, paused = running.supervisor._signals, threading.Event()
-    take_in = signals.take_in
+    update = signals.update
 
     def stopped(records: Any, seconds: float) -> set[str]:
         if not paused.is_set():
             paused.set()
             threading.Event().wait(2.0)  # as long as it was stopped: more than `silent_after`
             return set()
-        return take_in(records, seconds)
+        return update(records, seconds)
 
-    monkeypatch.setattr(signals, "take_in", stopped)
+    monkeypatch.setattr(signals, "update", stopped)
     wait_for(lambda: len(running.events("paused")), 1)
     again = time.monotonic() + 0.5
     wait_for(lambda: time.monotonic() > again)  # some turns more

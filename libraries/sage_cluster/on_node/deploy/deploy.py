@@ -10,8 +10,8 @@ import zlib
 from typing import TYPE_CHECKING, cast
 
 from sage_cluster.on_node.deploy import install
+from sage_cluster.on_node.deploy.channel import Channel, in_conversation
 from sage_cluster.on_node.deploy.store import DeployError, Store
-from sage_cluster.on_node.deploy.talk import Talk, in_conversation
 from sage_cluster.on_node.environment import find_environment
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ RAW_DEFLATE = -15
 
 
 @in_conversation
-def deploy(spec: DeploySpec, talk: Talk) -> Deployed:
+def deploy(spec: DeploySpec, channel: Channel) -> Deployed:
     """Take part in a deployment. The conversation: manifest in, what lacks out, blobs in, ready out, switch in.
 
     With ``dry_run`` it ends with what lacks. Answers ``release`` and ``previous`` (directories of releases),
@@ -31,16 +31,16 @@ def deploy(spec: DeploySpec, talk: Talk) -> Deployed:
     Raises DeployError, EnvironmentNotFoundError; then the current release is the one it was.
     """
     store = Store(spec["sage_home"])
-    manifest = cast("Manifest", talk.hear())
+    manifest = cast("Manifest", channel.receive())
     if spec["dry_run"]:
-        talk.say(lacking=store.lacking([digest for _, digest, *_ in manifest["files"]]))
+        channel.send(lacking=store.lacking([digest for _, digest, *_ in manifest["files"]]))
         return {"release": store.current(), "previous": store.current()}
     with store.locked(LOCK_SECONDS):
-        return _deploy(spec, store, talk, manifest)
+        return _deploy(spec, store, channel, manifest)
 
 
 @in_conversation
-def rollback(spec: RollbackSpec, _talk: Talk) -> Deployed:
+def rollback(spec: RollbackSpec, _talk: Channel) -> Deployed:
     """Switch to the release before the current one, once it has been tried. Answers as `deploy`. Raises DeployError."""
     store = Store(spec["sage_home"])
     environment = find_environment(spec["ray_command"], spec["python_path"], spec["conda_env"])
@@ -55,30 +55,30 @@ def rollback(spec: RollbackSpec, _talk: Talk) -> Deployed:
         return {"release": older[-1], "previous": current, **_afterwards(spec, store, older[-1])}
 
 
-def _deploy(spec: DeploySpec, store: Store, talk: Talk, manifest: Manifest) -> Deployed:
+def _deploy(spec: DeploySpec, store: Store, channel: Channel, manifest: Manifest) -> Deployed:
     began = time.monotonic()
     environment = find_environment(spec["ray_command"], spec["python_path"], spec["conda_env"])
     store.remove_partial()
     previous = store.current()
     lacking = store.lacking([digest for _, digest, *_ in manifest["files"]])
     if not lacking and previous and install.is_intact(store, previous, manifest):
-        talk.say(lacking=[])
+        channel.send(lacking=[])
         return {"release": previous, "previous": previous, "unchanged": True, **_afterwards(spec, store, previous)}
     sizes = {digest: (size, executable) for _, digest, size, executable in manifest["files"]}
     copies = sum(size for size, executable in sizes.values() if executable)
     store.check_room(sum(sizes[digest][0] for digest in lacking) + copies)
     directory = store.new_release(manifest["name"])
     try:
-        talk.say(lacking=lacking)
+        channel.send(lacking=lacking)
         for digest in lacking:
-            _receive(store, talk, digest)
+            _receive(store, channel, digest)
         received = time.monotonic()
         install.lay_out(store, directory, manifest, environment)
         install.try_out(directory, manifest, environment, spec["timeout"])
         install.finish(directory, manifest)
         tried = time.monotonic()
-        talk.say(ready=True)
-        talk.hear()
+        channel.send(ready=True)
+        channel.receive()
         store.switch(directory.name)
     except OSError as error:
         install.remove(directory)
@@ -108,15 +108,15 @@ def _afterwards(spec: NodeSpec, store: Store, release: str) -> OptionalDeployed:
     }
 
 
-def _receive(store: Store, talk: Talk, digest: str) -> None:
+def _receive(store: Store, channel: Channel, digest: str) -> None:
     """Take in one blob; it gets its name only when its digest is right."""
-    head = talk.hear()
+    head = channel.receive()
     unpack = zlib.decompressobj(RAW_DEFLATE) if head["deflated"] else None
     whole = hashlib.sha256()
     half = store.blobs / f".{digest}"
     try:
         with half.open("wb") as file:
-            while "data" in (message := talk.hear()):
+            while "data" in (message := channel.receive()):
                 data = base64.b64decode(message["data"])
                 data = unpack.decompress(data) if unpack else data
                 whole.update(data)

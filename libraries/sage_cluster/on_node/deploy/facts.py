@@ -7,8 +7,8 @@ import os
 import subprocess
 from typing import TYPE_CHECKING
 
+from sage_cluster.on_node.deploy.channel import Channel, in_conversation
 from sage_cluster.on_node.deploy.store import DeployError
-from sage_cluster.on_node.deploy.talk import Talk, in_conversation
 from sage_cluster.on_node.environment import find_environment
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ print({answer!r} + json.dumps({
 
 
 @in_conversation
-def facts(spec: NodeSpec, _talk: Talk) -> Facts:
+def facts(spec: NodeSpec, _talk: Channel) -> Facts:
     """``python``, ``implementation``, ``machine``, ``libc`` and ``installed`` (names and versions) of Ray's Python.
 
     Raises DeployError, EnvironmentNotFoundError.

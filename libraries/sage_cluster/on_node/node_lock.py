@@ -2,7 +2,7 @@
 
 The cluster's lock lets only one controller work at a time. But when that one is killed or cut off, what it began here
 goes on: it may start Ray after the next controller stopped it, or clear away what the next one started. A program that
-comes to its turn late, when its controller is gone already, or when a newer one works here, does nothing.
+begins late, when its controller is gone already, or when a newer one works here, does nothing.
 """
 
 from __future__ import annotations
@@ -31,30 +31,30 @@ Spec = TypeVar("Spec", bound="NodeSpec")
 Answer = TypeVar("Answer")
 
 
-class TurnNotFreeError(CannotError):
+class NodeBusyError(CannotError):
     """Another program works on this node, a newer one or one that could not be ended, or this one came too late."""
 
 
 def alone(command: Callable[[Spec], Answer]) -> Callable[[Spec], Answer]:
-    """Let a command be the one program that changes the Ray of its ``temp_dir``. It raises TurnNotFreeError too."""
+    """Let a command be the one program that changes the Ray of its ``temp_dir``. It raises NodeBusyError too."""
 
     @wraps(command)
-    def in_turn(spec: Spec) -> Answer:
-        with turn(spec["temp_dir"]):
+    def locked(spec: Spec) -> Answer:
+        with node_lock(spec["temp_dir"]):
             return command(spec)
 
-    return in_turn
+    return locked
 
 
 @contextmanager
-def turn(temp_dir: str) -> Iterator[None]:
-    """Be the one program that changes the Ray of this directory. Raises TurnNotFreeError.
+def node_lock(temp_dir: str) -> Iterator[None]:
+    """Be the one program that changes the Ray of this directory. Raises NodeBusyError.
 
     A program says what it works on by the name that the kernel keeps of it (proc_pid_comm(5)): that leaves no file and
     falls with the process. Only programs of this user count: nobody else can be in the way, or lead it to others.
     """
     if _controller_is_gone():
-        raise TurnNotFreeError("the controller that asked for this is gone; nothing was done")
+        raise NodeBusyError("the controller that asked for this is gone; nothing was done")
     before, mark = COMMAND.read_text(errors="replace").strip(), _mark(temp_dir)
     COMMAND.write_text(mark)
     try:
@@ -70,7 +70,7 @@ def _end_older(mark: str, temp_dir: str) -> None:
     while others := _others(mark):
         newest = max(others, key=_age)
         if _age(newest) > _age(read_process(os.getpid())) or time.monotonic() >= deadline:
-            raise TurnNotFreeError(
+            raise NodeBusyError(
                 f"process {newest.pid} works on {temp_dir}, for another controller; end it, or let it end"
             )
         for other in others:

@@ -11,14 +11,14 @@ from pathlib import Path
 
 import pytest
 
-from sage_cluster.on_node import turn as turn_module
+from sage_cluster.on_node import node_lock as lock_module
+from sage_cluster.on_node.node_lock import NodeBusyError, node_lock
 from sage_cluster.on_node.processes import all_processes, read_process
-from sage_cluster.on_node.turn import TurnNotFreeError, turn
 
 HOLD = (
-    "import sys; from sage_cluster.on_node.turn import turn\n"
+    "import sys; from sage_cluster.on_node.node_lock import node_lock\n"
     "if len(sys.argv) > 2: print('begun', flush=True); sys.stdin.readline()\n"
-    "with turn(sys.argv[1]):\n"
+    "with node_lock(sys.argv[1]):\n"
     "    print('held', flush=True); sys.stdin.read()\n"
 )
 NOBODY = 65534
@@ -95,17 +95,17 @@ def test_a_program_has_its_own_name_again_afterwards(tmp_path: Path) -> None:
         return me.command
 
     before = name()
-    with turn(str(tmp_path)):
+    with node_lock(str(tmp_path)):
         assert name() != before
     assert name() == before
 
 
 def test_one_that_cannot_be_ended_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(turn_module, "WAIT_SECONDS", 0.2)
-    monkeypatch.setattr(turn_module, "send", lambda *_: None)
-    monkeypatch.setattr(turn_module, "_age", lambda process: process.pid == os.getpid())  # this one is the newest
+    monkeypatch.setattr(lock_module, "WAIT_SECONDS", 0.2)
+    monkeypatch.setattr(lock_module, "send", lambda *_: None)
+    monkeypatch.setattr(lock_module, "_age", lambda process: process.pid == os.getpid())  # this one is the newest
     with holder_of(tmp_path) as older:
-        with pytest.raises(TurnNotFreeError, match=f"process {older.pid} works on {tmp_path}"), turn(str(tmp_path)):
+        with pytest.raises(NodeBusyError, match=f"process {older.pid} works on {tmp_path}"), node_lock(str(tmp_path)):
             pass
         older.communicate("")
 
@@ -116,14 +116,14 @@ def test_another_user_can_neither_be_in_the_way_nor_be_ended(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, age: int
 ) -> None:
     """Whatever name the process of another user takes, and whichever of the two is the newer one."""
-    mark = turn_module._mark(str(tmp_path))
+    mark = lock_module._mark(str(tmp_path))
     words = ["sh", "-c", f"printf {mark} > /proc/self/comm; printf {mark} > /proc/$$/comm; echo; read _"]
     with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, user=NOBODY) as foreign:
         assert foreign.stdout
         foreign.stdout.readline()
         assert [p.pid for p in all_processes() if p.command == mark] == [foreign.pid]
-        monkeypatch.setattr(turn_module, "_age", lambda process: (process.pid == foreign.pid) == age)
-        with turn(str(tmp_path)):
+        monkeypatch.setattr(lock_module, "_age", lambda process: (process.pid == foreign.pid) == age)
+        with node_lock(str(tmp_path)):
             assert foreign.poll() is None
         foreign.communicate(b"\n")
         assert foreign.returncode == 0

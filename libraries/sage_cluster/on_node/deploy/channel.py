@@ -15,13 +15,13 @@ from typing import Any, TypeVar
 from sage_cluster.on_node.deploy.store import DeployError
 
 SILENCE_SECONDS = 20.0
-BEAT_SECONDS = 2.0
+HEARTBEAT_SECONDS = 2.0
 CHUNK_BYTES = 1 << 16
 Spec = TypeVar("Spec", bound="Mapping[str, Any]")
 Answer = TypeVar("Answer")
 
 
-class Talk:
+class Channel:
     """Reads and writes messages; the ``frame`` begins those for the controller, which finds them by it.
 
     A controller that is silent for SILENCE_SECONDS is taken for gone.
@@ -33,7 +33,7 @@ class Talk:
         self._lines: list[bytes] = []
         self._guard = threading.Lock()
 
-    def hear(self) -> dict[str, Any]:
+    def receive(self) -> dict[str, Any]:
         """The next message. Raises DeployError when the controller is gone."""
         while not self._lines:
             ready, _, _ = select.select([0], [], [], SILENCE_SECONDS)
@@ -47,7 +47,7 @@ class Talk:
         message: dict[str, Any] = json.loads(self._lines.pop())
         return message
 
-    def say(self, **message: Any) -> None:  # noqa: ANN401
+    def send(self, **message: Any) -> None:  # noqa: ANN401
         """Send a message."""
         line = f"{self._frame}{json.dumps(message)}\n".encode()
         with self._guard:
@@ -55,18 +55,18 @@ class Talk:
                 line = line[os.write(1, line) :]
 
     @contextmanager
-    def beating(self) -> Iterator[None]:
-        """Send a beat now and then while work goes on, so that the controller can tell work from silence."""
+    def heartbeats(self) -> Iterator[None]:
+        """Send a heartbeat now and then while work goes on, so that the controller can tell work from silence."""
         ended = threading.Event()
 
-        def beat() -> None:
-            while not ended.wait(BEAT_SECONDS):
+        def heartbeat() -> None:
+            while not ended.wait(HEARTBEAT_SECONDS):
                 try:
-                    self.say(beat=True)
+                    self.send(heartbeat=True)
                 except OSError:
                     return
 
-        thread = threading.Thread(target=beat, daemon=True)
+        thread = threading.Thread(target=heartbeat, daemon=True)
         thread.start()
         try:
             yield
@@ -75,15 +75,15 @@ class Talk:
             thread.join()
 
 
-def in_conversation(command: Callable[[Spec, Talk], Answer]) -> Callable[[Spec], Answer]:
-    """Let a command talk with the controller while it works. An error of the system is told as a DeployError."""
+def in_conversation(command: Callable[[Spec, Channel], Answer]) -> Callable[[Spec], Answer]:
+    """Let a command exchange messages with the controller as it works; an error of the system is a DeployError."""
 
     @wraps(command)
     def conversing(spec: Spec) -> Answer:
-        talk = Talk(spec["message_frame"])
+        channel = Channel(spec["message_frame"])
         try:
-            with talk.beating():
-                return command(spec, talk)
+            with channel.heartbeats():
+                return command(spec, channel)
         except OSError as error:
             if error.errno in (errno.ENOSPC, errno.EDQUOT):
                 problem = f"the disk is full ({error.filename or error.strerror}); make room"
