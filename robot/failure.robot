@@ -35,12 +35,6 @@ Processes
     raylet stopped    worker-1    5 s    noticed=3 s    repaired=45 s
     dashboard killed    the head    0 s    noticed=1 s    repaired=45 s
 
-Workers Of A Job
-    [Documentation]    Ray itself begins another process for the next task: nothing of the cluster is restarted.
-    [Template]    Fault Should Do No Harm
-    # FAULT    TARGET    LASTING
-    worker process killed    one worker    1 s
-
 Nodes
     [Documentation]    What ran on them is gone: it is started again when they are back.
     [Template]    Fault Should Be Repaired

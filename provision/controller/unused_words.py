@@ -21,6 +21,7 @@ ROOT = Path(__file__).parents[2]
 NO_ROWS = {"argument", "time", "node"}
 """Kinds of values that are no set of which each member needs a row."""
 KNOWN = {
+    "worker process killed": "a worker has such processes only while a job runs on it: for a story, not for a row",
     "corrupting": "needs sch_netem, which few kernels of containers have: tests/integration has it",
     "duplicating": "as corrupting",
     "reordering": "as corrupting",
