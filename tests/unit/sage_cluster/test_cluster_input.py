@@ -154,9 +154,16 @@ def test_a_wait_that_is_no_time_is_refused(tmp_path: Path, wait: str, command: l
 
 
 @pytest.mark.parametrize("path", ["x" * 300, "a/" * 3000])
-@pytest.mark.parametrize("command", [["status"], ["journal"], ["config", "check"], ["config", "init"]], ids=" ".join)
+@pytest.mark.parametrize("command", [["status"], ["config", "check"], ["config", "init"]], ids=" ".join)
 def test_a_path_that_cannot_be_is_told(path: str, command: list[str]) -> None:
     check_told(call("--config", path, *command))
+
+
+@pytest.mark.parametrize("path", ["x" * 300, "a/" * 3000])
+def test_a_journal_that_cannot_be_read_is_empty_with_a_warning(path: str, caplog: pytest.LogCaptureFixture) -> None:
+    result = call("--config", path, "journal")
+    check_no_traceback(result)
+    assert "the journal cannot be read: File name too long" in caplog.text
 
 
 def check_told(result: Result) -> None:

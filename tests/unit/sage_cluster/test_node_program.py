@@ -22,7 +22,7 @@ from sage_cluster.on_node.deploy import deploy, facts
     ("command", "needed", "not_needed"),
     [
         (logs.read_log, "sessions", "environment"),
-        (stop.stop, "turn", "start"),
+        (stop.stop, "node_lock", "start"),
         (start.start, "deploy.environ", "deploy.store"),
     ],
 )
