@@ -76,10 +76,8 @@ class StaleSession(Effect):
                 channel.bind(str(session / "sockets" / name))
         (session / "node_ip_address.json").write_text('{"node_ip_address": "192.0.2.1"}', encoding="utf-8")
         self._point(str(session))
-        user = pwd.getpwnam(USER)
-        owned = [session, *session.rglob("*"), self._root / LATEST, *([self._root] if self.plan["made"] else [])]
-        for path in owned:
-            os.chown(path, user.pw_uid, user.pw_gid, follow_symlinks=False)
+        for path in [session, *session.rglob("*"), *([self._root] if self.plan["made"] else [])]:
+            _give_to_user(path)
 
     def heal(self) -> None:
         """Remove exactly that; a session made meanwhile stays the latest."""
@@ -106,6 +104,7 @@ class StaleSession(Effect):
     def _point(self, target: str) -> None:
         scratch = self._root / f"{LATEST}.{self.fault}"
         scratch.symlink_to(target)
+        _give_to_user(scratch)  # Ray's links are its user's, and a stop leaves those of others alone
         scratch.replace(self._root / LATEST)
 
 
@@ -171,6 +170,11 @@ class WrongRayVersion(MovedAside):
         said = subprocess.run([path, "--version"], capture_output=True, text=True, check=False, timeout=20)
         words = said.stdout.split() or said.stderr.split()
         return "" if words and words[-1] == self.plan["version"] else f"{path} says {' '.join(words[-20:])}"
+
+
+def _give_to_user(path: Path) -> None:
+    user = pwd.getpwnam(USER)
+    os.chown(path, user.pw_uid, user.pw_gid, follow_symlinks=False)
 
 
 def _move(source: Path, target: Path) -> None:
