@@ -19,7 +19,7 @@ from sage_cluster.nodes.agent import RayNodes
 from sage_cluster.nodes.status import ask_all, strangers
 from sage_cluster.operations.progress import Report, log_progress
 from sage_cluster.options import check_options
-from sage_cluster.state.holder import is_here
+from sage_cluster.state.holder import in_words, is_here
 from sage_cluster.supervision.incidents import JOURNAL_EVENTS, last_incidents
 from sage_cluster.supervision.process import SupervisorProcess
 from sage_cluster.worker_manager import WorkerManager
@@ -163,8 +163,7 @@ class ClusterManager:
             return ()
         warnings = []
         if holder:
-            by = f"'{holder['operation']}' by process {holder['pid']} on {holder['host']} since {holder['since']}"
-            warnings.append(f"{by} counts as running, as far as can be seen from here")
+            warnings.append(f"{in_words(holder)} counts as running, as far as can be seen from here")
         torn = self.operations.interrupted()
         if torn:
             by = f"'{torn['operation']}' of process {torn['pid']}, begun {torn['since']}"

@@ -168,20 +168,20 @@ class _Server(paramiko.ServerInterface):
         return paramiko.OPEN_SUCCEEDED
 
     def check_channel_exec_request(self, channel: paramiko.Channel, command: bytes) -> bool:
-        self.in_thread(self.command, channel)
+        self.begin(channel)
         return True
 
     def command(self, channel: paramiko.Channel) -> None:
         channel.send_exit_status(0)
         channel.close()
 
-    def in_thread(self, work: Callable[[paramiko.Channel], None], channel: paramiko.Channel) -> None:
+    def begin(self, channel: paramiko.Channel) -> None:
         """Do it when paramiko has answered the request."""
 
         def later() -> None:
             with contextlib.suppress(OSError, EOFError, paramiko.SSHException):
                 self.hostile.ended.wait(0.05)
-                work(channel)
+                self.command(channel)
 
         threading.Thread(target=later, daemon=True).start()
 
@@ -194,7 +194,6 @@ def _served(kind: type[_Server]) -> type[_Server]:
         hostile.ended.wait()
         transport.close()
 
-    play.__doc__ = kind.__doc__
     KINDS[(kind.__doc__ or "").rstrip(".").lower()] = play
     return kind
 

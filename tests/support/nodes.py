@@ -73,10 +73,7 @@ class PipePool:
         self.spoil: Callable[[str], str] = lambda text: text
         self.dropped: list[Target] = []
 
-    def connection(self, _: Target) -> PipePool:
-        return self
-
-    def stream(self, argv: list[str]) -> PipeStream:
+    def stream(self, _: Target, argv: list[str]) -> PipeStream:
         return PipeStream(argv, self.spoil)
 
     def drop(self, target: Target) -> None:

@@ -6,6 +6,7 @@ import difflib
 import reprlib
 import threading
 import warnings
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, get_args
@@ -58,9 +59,9 @@ def doubts(config: Config) -> Iterator[str]:
         if port == head.ssh_port:
             yield f"head.{key} is {port}, as head.ssh_port is: unless SSH is forwarded there, give one another port"
 
-    hosts = [worker.host for worker in config.workers]
+    hosts = Counter(worker.host for worker in config.workers)
     for worker in config.workers:
-        if hosts.count(worker.host) > 1 or config.shares_directory(worker):
+        if hosts[worker.host] > 1 or config.shares_directory(worker):
             yield (
                 f"worker {worker} has a host that another node has, and the temp_dir {config.worker.temp_dir} as that "
                 "one: right only where its SSH port leads to a machine of its own, such as a container"

@@ -8,6 +8,7 @@ from __future__ import annotations
 import getpass
 import os.path
 import posixpath
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from ipaddress import ip_address
 from typing import Annotated, Any, Literal, Self
@@ -411,7 +412,7 @@ class Config(_Section):
     @model_validator(mode="after")
     def _nodes_are_apart(self) -> Self:
         names = [self.head.host, *self.worker_names().values()]
-        twice = next((name for name in names if names.count(name) > 1), None)
+        twice = next((name for name, count in Counter(names).items() if count > 1), None)
         if twice:
             raise ValueError(f"each node by a name of its own, but two are named {twice}: give a worker another name")
         for worker in self.workers:

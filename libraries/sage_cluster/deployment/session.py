@@ -9,19 +9,17 @@ import base64
 import json
 from collections import deque
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from types import TracebackType
 from typing import Any, Self, TypeVar, cast
 
 from sage_cluster.deployment.package import Package, PackageFile
-from sage_cluster.errors import CommandTimeoutError, ConnectionLostError, StaleConnectionError
+from sage_cluster.errors import CommandTimeoutError, ConnectionLostError
 from sage_cluster.nodes.answers import answer_of, checked, find_answer, new_nonce
 from sage_cluster.nodes.program import ANSWER, command_line
 from sage_cluster.nodes.spec import RayNode
 from sage_cluster.on_node.deploy.deploy import deploy, rollback
 from sage_cluster.on_node.deploy.facts import facts
 from sage_cluster.on_node.protocol import Deployed, DeployMessage, DeploySpec, Facts, NodeSpec, RollbackSpec
-from sage_cluster.ssh.connection import BROKEN, SshStream
 from sage_cluster.ssh.pool import SshPool
 from sage_cluster.waiting import Deadline
 
@@ -114,7 +112,7 @@ class NodeSession:
         self._command = command
         self._answer, self._message = new_nonce(), new_nonce()
         told = {**spec, "message_frame": f"{ANSWER}{self._message}"}
-        self._stream = self._open(command_line(node.spec["python"], command, told, self._answer))
+        self._stream = pool.stream(node.target, command_line(node.spec["python"], command, told, self._answer))
         self.bytes_sent = 0
 
     def __enter__(self) -> Self:
@@ -123,8 +121,7 @@ class NodeSession:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        with suppress(*BROKEN):  # a socket that broke needs no farewell
-            self._stream.close()
+        self._stream.close()
         if isinstance(error, ConnectionLostError):
             self._pool.drop(self._node.target)
 
@@ -151,9 +148,6 @@ class NodeSession:
             raise self._late()
         try:
             self._stream.send(text)
-        except BROKEN as error:
-            self._final_output()
-            raise self._lost(error) from error
         except ConnectionLostError:
             self._final_output()
             raise
@@ -161,10 +155,7 @@ class NodeSession:
 
     def _read(self) -> None:
         """Read what came, perhaps nothing yet. A line that is no message is what a login script says."""
-        try:
-            lines = self._stream.lines(POLL_SECONDS)
-        except BROKEN as error:
-            raise self._lost(error) from error
+        lines = self._stream.lines(POLL_SECONDS)
         if lines:
             self._silence = Deadline(SILENCE_SECONDS)
         elif self._silence.passed():
@@ -190,26 +181,12 @@ class NodeSession:
             except ConnectionLostError:
                 return
 
-    def _lost(self, error: Exception) -> ConnectionLostError:
-        return ConnectionLostError(
-            f"the connection broke: {str(error) or 'it ended'}",
-            where=self._node.name,
-            fix="see whether the node is up and its network is whole, then deploy again: what arrived is kept",
-        )
-
     def _late(self) -> CommandTimeoutError:
         return CommandTimeoutError(
             f"the deployment did not end within {self._timeout:g} s",
             where=self._node.name,
             fix="deploy again: what arrived is kept; or allow more time (deploy.timeout)",
         )
-
-    def _open(self, argv: list[str]) -> SshStream:
-        try:
-            return self._pool.connection(self._node.target).stream(argv)
-        except StaleConnectionError:
-            self._pool.drop(self._node.target)
-            return self._pool.connection(self._node.target).stream(argv)
 
 
 def _send_files(session: NodeSession, files: Sequence[PackageFile], report: Callable[[str], None]) -> None:

@@ -72,9 +72,9 @@ def start_ray(spec: StartSpec) -> Started:
     """
     temp_dir = spec["temp_dir"]
     is_head = spec["role"] == "head"
-    refuse_foreign(find_processes(temp_dir)[1], temp_dir)
+    running, foreign = find_processes(temp_dir)
+    refuse_foreign(foreign, temp_dir)
     environment = find_environment(spec["ray_command"], spec["python_path"], spec["conda_env"])
-    running = session_processes(temp_dir)
     _refuse_namesake(spec, running)
     raylet = _healthy_raylet(spec, running)
     if raylet:

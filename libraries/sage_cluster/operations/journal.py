@@ -5,14 +5,13 @@ from __future__ import annotations
 import json
 import logging
 import os
-import stat
 import time
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 from sage_cluster.state.holder import now
-from sage_cluster.state.lock import FILE_MODE, Lock, NotFreeError
+from sage_cluster.state.lock import Lock, NotFreeError, open_private
 from sage_cluster.state.paths import StatePaths
 
 ROTATE_BYTES = 5_000_000
@@ -65,14 +64,11 @@ class Journal:
                 self._rotate()
             except NotFreeError:
                 pass  # a line at the end is safe without the lock, only a rotation is not
-            flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK
-            descriptor = os.open(self.path, flags, FILE_MODE)
+            descriptor = open_private(self.path, os.O_RDWR | os.O_APPEND)
             held.callback(os.close, descriptor)
-            found = os.fstat(descriptor)
-            if found.st_uid == os.geteuid() and stat.S_IMODE(found.st_mode) != FILE_MODE:
-                os.fchmod(descriptor, FILE_MODE)
+            size = os.fstat(descriptor).st_size
             # A writer that was killed may have left half a line; this event gets a line of its own.
-            whole = not found.st_size or os.pread(descriptor, 1, found.st_size - 1) == b"\n"
+            whole = not size or os.pread(descriptor, 1, size - 1) == b"\n"
             _write_whole(descriptor, line if whole else b"\n" + line)
 
     def _rotate(self) -> None:

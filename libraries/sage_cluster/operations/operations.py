@@ -8,11 +8,11 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from sage_cluster.errors import ClusterBusyError, DeploymentError, NodeError, SageError, SshError
+from sage_cluster.errors import ClusterBusyError, DeploymentError, NodeError, SshError
 from sage_cluster.model import NodeResult, OperationResult
 from sage_cluster.operations.journal import Journal
-from sage_cluster.state.holder import Holder, is_here
-from sage_cluster.state.lock import Lock, NotFreeError
+from sage_cluster.state.holder import Holder, in_words, is_here
+from sage_cluster.state.lock import Lock, NotFreeError, cannot_open
 from sage_cluster.state.paths import StatePaths
 
 
@@ -107,17 +107,13 @@ class Operations:
             except NotFreeError as error:
                 raise self._busy(operation, error.holder) from error
             except OSError as error:
-                raise SageError(
-                    f"the cluster's lock cannot be opened: {error.strerror}",
-                    where=str(self._lock.path),
-                    fix="let this user write beside the configuration file",
-                ) from error
+                raise cannot_open("cluster", self._lock.path, error) from error
             yield interrupted
 
     def _busy(self, operation: str, holder: Holder | None) -> ClusterBusyError:
         by, unless = "another operation, which does not say whose it is", ""
         if holder:
-            by = f"'{holder['operation']}' by process {holder['pid']} on {holder['host']} since {holder['since']}"
+            by = in_words(holder)
             if not is_here(holder):
                 unless = f", but from here that cannot be seen: remove {self._lock.path} if it ended there"
         return ClusterBusyError(

@@ -17,8 +17,9 @@ from functools import lru_cache
 from pathlib import Path
 
 from sage_cluster.config.schema import SshConfig
+from sage_cluster.config.workers import SSH_PORT
 from sage_cluster.errors import SshError
-from sage_cluster.ssh.host_keys import SSH_PORT, SYSTEM_FILES
+from sage_cluster.ssh.host_keys import SYSTEM_FILES
 from sage_cluster.ssh.text import printable
 
 SYSTEM_CONFIG = Path("/etc/ssh/ssh_config")

@@ -1,6 +1,6 @@
 """One SSH connection to one node, and commands on it, each with a deadline.
 
-Where paramiko waits without one, the connection is shut down when the time is over (`sage_cluster.ssh.deadline`): a
+Where paramiko waits without one, the connection is shut down when the time is over (`sage_cluster.ssh.watchdog`): a
 node that does not answer the protocol itself in time has no connection that could still be used.
 """
 
@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import select
 import shlex
-import socket
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -18,10 +17,10 @@ from dataclasses import dataclass
 import paramiko
 
 from sage_cluster.errors import CommandTimeoutError, ConnectionLostError, StaleConnectionError
-from sage_cluster.ssh.deadline import Deadline, within
 from sage_cluster.ssh.host_keys import known_name
 from sage_cluster.ssh.text import printable
-from sage_cluster.ssh.transport import BROKEN as BROKEN  # noqa: PLC0414 - for those who talk over a stream
+from sage_cluster.ssh.transport import BROKEN, shut
+from sage_cluster.ssh.watchdog import Watchdog, within
 
 MARGIN_SECONDS = 5.0
 TRAILING_SECONDS = 1.0
@@ -86,8 +85,7 @@ class SshConnection:
 
     def abort(self) -> None:
         """Break the connection, without waiting for anything: whoever uses it gets an error."""
-        with contextlib.suppress(OSError):
-            self._transport.sock.shutdown(socket.SHUT_RDWR)
+        shut(self._transport.sock)
 
     def run(
         self,
@@ -105,7 +103,7 @@ class SshConnection:
         """
         began = time.monotonic()
         words = ("timeout", "--kill-after=2", f"{timeout:g}", *argv)
-        with self._session(argv, timeout), within(timeout + MARGIN_SECONDS + 1, self.abort) as deadline:
+        with self._session(argv, timeout), within(timeout + MARGIN_SECONDS + 1, self.abort) as watchdog:
             channel = self._open_channel(timeout)
             channel.settimeout(timeout)
             try:
@@ -115,7 +113,7 @@ class SshConnection:
                 reader = _Reader(channel, began + timeout + MARGIN_SECONDS, on_output)
                 ended = reader.read()
             except BROKEN as error:
-                if deadline.passed:
+                if watchdog.passed:
                     raise self._late(argv, timeout, "the node did not answer the request to run it") from error
                 raise self.lost(error) from error
             finally:
@@ -225,7 +223,7 @@ class SshStream:
         with contextlib.suppress(*BROKEN), self._bounded(0.0):
             self._channel.close()
 
-    def _bounded(self, seconds: float) -> contextlib.AbstractContextManager[Deadline]:
+    def _bounded(self, seconds: float) -> contextlib.AbstractContextManager[Watchdog]:
         return within(seconds + self._connection.answer_timeout, self._connection.abort)
 
 

@@ -13,13 +13,13 @@ import select
 import socket
 import threading
 import time
-from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext, suppress
 from functools import partial
 
 import paramiko
 
 from sage_cluster.config.schema import SshConfig
+from sage_cluster.config.workers import SSH_PORT
 from sage_cluster.errors import (
     AuthenticationError,
     ConnectionLostError,
@@ -30,12 +30,13 @@ from sage_cluster.errors import (
 )
 from sage_cluster.ssh.client_config import Route, route
 from sage_cluster.ssh.connection import SshConnection, Target
-from sage_cluster.ssh.deadline import within
-from sage_cluster.ssh.host_keys import SSH_PORT, HostKey, KnownHosts
+from sage_cluster.ssh.host_keys import HostKey, KnownHosts
 from sage_cluster.ssh.identities import Identities
 from sage_cluster.ssh.proxy import ProxySocket
 from sage_cluster.ssh.text import printable
-from sage_cluster.ssh.transport import BROKEN, ClientTransport
+from sage_cluster.ssh.transport import BROKEN, ClientTransport, shut
+from sage_cluster.ssh.watchdog import within
+from sage_cluster.waiting import Deadline
 
 KEEPALIVE_SECONDS = 5
 IDLE_SECONDS = 1.0
@@ -89,14 +90,14 @@ def _handshake(target: Target, way: Route, sock: socket.socket, settings: SshCon
 def _exchange_keys(target: Target, transport: ClientTransport, seconds: float) -> None:
     transport.banner_timeout = transport.handshake_timeout = transport.clear_to_send_timeout = seconds
     failure: Exception = paramiko.SSHException("the node closed the connection")
-    with within(seconds, _shut(transport.sock)) as deadline:
+    with within(seconds, partial(shut, transport.sock)) as watchdog:
         try:
             transport.start_client(timeout=seconds + 1)
         except BROKEN as error:
             failure = error
         if transport.initial_kex_done and transport.is_active():
             return
-    if not deadline.passed:
+    if not watchdog.passed:
         raise failure
     raise ConnectionLostError(
         f"the SSH handshake did not end within {seconds:g} s",
@@ -106,22 +107,14 @@ def _exchange_keys(target: Target, transport: ClientTransport, seconds: float) -
 
 
 def _end(transport: paramiko.Transport) -> None:
-    _shut(transport.sock)()  # its thread notices this at once, a close only when it wakes up
+    shut(transport.sock)  # its thread notices this at once, a close only when it wakes up
     transport.close()
     transport.sock.close()
 
 
-def _shut(sock: socket.socket | paramiko.Channel) -> Callable[[], None]:
-    def shut() -> None:
-        with suppress(OSError):
-            sock.shutdown(socket.SHUT_RDWR)
-
-    return shut
-
-
 def _connect(target: Target, way: Route, timeout: float) -> socket.socket:
     where = str(target)
-    deadline = time.monotonic() + timeout
+    deadline = Deadline(timeout)
     try:
         sock = ProxySocket(way.proxy, (way.host, way.port)) if way.proxy else _dial(target, way, deadline)
     except socket.gaierror as error:
@@ -164,12 +157,11 @@ def _connect(target: Target, way: Route, timeout: float) -> socket.socket:
     return sock
 
 
-def _dial(target: Target, way: Route, deadline: float) -> socket.socket:
+def _dial(target: Target, way: Route, deadline: Deadline) -> socket.socket:
     """The first of the host's addresses that takes the connection."""
     reason: OSError | None = None
     for family, kind, protocol, _, address in _resolve(target, way, deadline):
-        left = deadline - time.monotonic()
-        if left <= 0:
+        if not (left := deadline.left()):
             break
         sock = socket.socket(family, kind, protocol)
         try:
@@ -186,7 +178,7 @@ def _dial(target: Target, way: Route, deadline: float) -> socket.socket:
 _Address = tuple[int, int, int, str, tuple[object, ...]]
 
 
-def _resolve(target: Target, way: Route, deadline: float) -> list[_Address]:
+def _resolve(target: Target, way: Route, deadline: Deadline) -> list[_Address]:
     """The addresses of a name. The resolver knows no deadline, so it is asked in a thread of its own."""
     ask = partial(socket.getaddrinfo, way.host, way.port, type=socket.SOCK_STREAM)
     with suppress(socket.gaierror, UnicodeError):
@@ -201,7 +193,7 @@ def _resolve(target: Target, way: Route, deadline: float) -> list[_Address]:
 
     threading.Thread(target=look_up, name=f"resolve-{way.host}", daemon=True).start()
     try:
-        found = answer.get(timeout=max(0.0, deadline - time.monotonic()))
+        found = answer.get(timeout=deadline.left())
     except queue.Empty:
         raise _unanswered(str(target), "the resolver (DNS) did not answer in time") from None
     if isinstance(found, Exception):
@@ -214,7 +206,7 @@ def _await_greeting(target: Target, sock: socket.socket, seconds: float) -> None
 
     Raises ConnectTimeoutError, ConnectionLostError, and OSError when the connection breaks.
     """
-    deadline = time.monotonic() + seconds
+    deadline = Deadline(seconds)
     poll = select.poll()
     poll.register(sock, select.POLLIN)
     seen = b""
@@ -226,8 +218,7 @@ def _await_greeting(target: Target, sock: socket.socket, seconds: float) -> None
                 f"what listens there is no SSH server{said}", where=str(target), fix="correct the port"
             )
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, len(seen) + 1)  # so that poll waits for more
-        left = deadline - time.monotonic()
-        if left <= 0 or not poll.poll(left * 1000):
+        if deadline.passed() or not poll.poll(deadline.left() * 1000):
             raise _unanswered(str(target), f"it takes connections, but gave no SSH greeting within {seconds:g} s{said}")
         before, seen = seen, sock.recv(GREETING_BYTES, socket.MSG_PEEK)
         if len(seen) <= len(before):
@@ -260,10 +251,10 @@ def _log_in(target: Target, way: Route, transport: paramiko.Transport, seconds: 
     with Identities(way, where, seconds) as identities:
 
         def give_up() -> None:
-            _shut(transport.sock)()
+            shut(transport.sock)
             identities.close()
 
-        with within(seconds, give_up) as deadline:
+        with within(seconds, give_up) as watchdog:
             for key in identities.each():
                 try:
                     wanted = transport.auth_publickey(user, key)
@@ -283,7 +274,7 @@ def _log_in(target: Target, way: Route, transport: paramiko.Transport, seconds: 
                     return
                 if wanted:
                     break
-    if deadline.passed:
+    if watchdog.passed:
         raise _unanswered(where, f"the login had no answer in {seconds:g} s")
     if wanted:
         raise AuthenticationError(

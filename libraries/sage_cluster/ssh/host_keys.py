@@ -30,16 +30,16 @@ from cryptography.hazmat.primitives.serialization import (
     load_ssh_public_key,
 )
 
+from sage_cluster.config.workers import SSH_PORT
 from sage_cluster.errors import HostKeyChangedError, HostKeyUnknownError
+from sage_cluster.waiting import wait_until
 
-SSH_PORT = 22
 CERTIFICATE = "-cert-v01@openssh.com"
 AUTHORITY, REVOKED = "@cert-authority", "@revoked"
 SYSTEM_FILES = (Path("/etc/ssh/ssh_known_hosts"), Path("/etc/ssh/ssh_known_hosts2"))
 RSA_ALGORITHMS = ("rsa-sha2-512", "rsa-sha2-256")  # ways to sign with a key of the type ssh-rsa
 UNRECORDABLE = set("@?*#[]|'\"\\")  # what a name of a host cannot have, but a line of the file would read otherwise
 LOCK_SECONDS = 5.0
-LOCK_POLL_SECONDS = 0.05
 
 
 def known_name(host: str, port: int) -> str:
@@ -255,16 +255,14 @@ def _judge(entries: Iterable[_Entry], key: HostKey, host: str) -> _Status:
 
 
 def _lock(file: int) -> bool:
-    deadline = time.monotonic() + LOCK_SECONDS
-    while True:
+    def taken() -> bool:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            if time.monotonic() >= deadline:
-                return False
-            time.sleep(LOCK_POLL_SECONDS)
-        else:
-            return True
+            return False
+        return True
+
+    return wait_until(taken, LOCK_SECONDS)
 
 
 class _Index:

@@ -31,7 +31,7 @@ from paramiko.pkey import OPENSSH_AUTH_MAGIC, PublicBlob
 
 from sage_cluster.errors import AuthenticationError
 from sage_cluster.ssh.client_config import Route
-from sage_cluster.ssh.transport import BROKEN
+from sage_cluster.ssh.transport import BROKEN, shut
 
 OTHERS = 0o077
 KINDS: dict[type, type[paramiko.PKey]] = {
@@ -157,8 +157,7 @@ class _Agent(AgentSSH):
     def close(self) -> None:
         """Hang up, also for a thread that waits for an answer."""
         if self._sock is not None:
-            with suppress(OSError):
-                self._sock.shutdown(socket.SHUT_RDWR)
+            shut(self._sock)
             self._sock.close()
 
 

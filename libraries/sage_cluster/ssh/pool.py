@@ -16,9 +16,9 @@ from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, stop
 
 from sage_cluster.config.schema import SshConfig
 from sage_cluster.errors import ConnectionLostError, DefectError, SageError, SshError, StaleConnectionError
-from sage_cluster.ssh.connection import CommandResult, SshConnection, Target
-from sage_cluster.ssh.deadline import within
+from sage_cluster.ssh.connection import CommandResult, SshConnection, SshStream, Target
 from sage_cluster.ssh.handshake import open_connection
+from sage_cluster.ssh.watchdog import within
 
 BACKOFF_SECONDS = 0.2
 BACKOFF_LIMIT_SECONDS = 3.0
@@ -59,11 +59,18 @@ class SshPool:
         A command that may have begun is never repeated. Raises the SshError that fits.
         """
         limit = self._settings().command_timeout if timeout is None else timeout
+        return self._over(target, lambda kept: kept.run(argv, timeout=limit, stdin=stdin, on_output=on_output))
+
+    def stream(self, target: Target, argv: Sequence[str]) -> SshStream:
+        """Begin a command that runs on, over the node's kept connection. Raises the SshError that fits."""
+        return self._over(target, lambda kept: kept.stream(argv))
+
+    def _over(self, target: Target, work: Callable[[SshConnection], Answer]) -> Answer:
         try:
-            return self.connection(target).run(argv, timeout=limit, stdin=stdin, on_output=on_output)
+            return work(self.connection(target))
         except StaleConnectionError:
             self.drop(target)
-            return self.connection(target).run(argv, timeout=limit, stdin=stdin, on_output=on_output)
+            return work(self.connection(target))
 
     def connection(self, target: Target) -> SshConnection:
         """The open connection to a node, made if needed. Only a broken handshake is retried, for one
@@ -136,11 +143,11 @@ class _Contact:
 @contextmanager
 def _turn(turns: threading.BoundedSemaphore) -> Iterator[None]:
     turns.acquire()
-    with within(TURN_SECONDS, turns.release) as deadline:
+    with within(TURN_SECONDS, turns.release) as watchdog:
         try:
             yield
         finally:
-            if deadline.cancel():
+            if watchdog.cancel():
                 turns.release()
 
 

@@ -6,6 +6,7 @@ import logging
 import socket
 import struct
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 import paramiko
 from cryptography.exceptions import InvalidSignature, InvalidTag
@@ -28,6 +29,12 @@ BROKEN = (
 _log = logging.getLogger("paramiko")
 if _log.level == logging.NOTSET:
     _log.setLevel(logging.CRITICAL)
+
+
+def shut(sock: socket.socket | paramiko.Channel) -> None:
+    """End both directions: whoever waits for the other side gets an error at once."""
+    with suppress(OSError):
+        sock.shutdown(socket.SHUT_RDWR)
 
 
 class ClientTransport(paramiko.Transport):

@@ -46,6 +46,11 @@ def parse_holder(text: str) -> Holder | None:
     return cast(Holder, said) if numbers and texts else None
 
 
+def in_words(holder: Holder) -> str:
+    """What it does, which process it is, where, and since when."""
+    return f"'{holder['operation']}' by process {holder['pid']} on {holder['host']} since {holder['since']}"
+
+
 def is_here(holder: Holder) -> bool:
     """Whether it is a process of this machine: of another one nothing can be seen."""
     return holder["host"] == socket.gethostname()

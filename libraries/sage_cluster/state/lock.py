@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from sage_cluster.errors import SageError
 from sage_cluster.state.holder import Holder, is_alive, is_here, myself, parse_holder
 from sage_cluster.waiting import POLL_SECONDS, Deadline
 
@@ -110,12 +111,8 @@ class Lock:
         return descriptor
 
     def _try(self) -> int | None:
-        flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
-        descriptor = os.open(self.path, flags, FILE_MODE)
+        descriptor = open_private(self.path, os.O_RDWR | os.O_NOFOLLOW)
         try:
-            found = os.fstat(descriptor)
-            if found.st_uid == os.geteuid() and stat.S_IMODE(found.st_mode) != FILE_MODE:
-                os.fchmod(descriptor, FILE_MODE)
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             holder = _holder_in(descriptor)
             theirs = holder and self._believes_other_hosts and not is_here(holder)
@@ -147,6 +144,28 @@ class Lock:
                 self._told = True
                 log.warning("%s: it cannot be read: %s", self.path, error.strerror)
             return None
+
+
+def open_private(path: Path, flags: int) -> int:
+    """Open a state file, made where it is missing; one of this user's is for this user alone. Raises OSError."""
+    descriptor = os.open(path, flags | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK, FILE_MODE)
+    try:
+        found = os.fstat(descriptor)
+        if found.st_uid == os.geteuid() and stat.S_IMODE(found.st_mode) != FILE_MODE:
+            os.fchmod(descriptor, FILE_MODE)
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+def cannot_open(whose: str, path: Path, error: OSError) -> SageError:
+    """The error of a lock whose file cannot be opened; ``whose`` it is."""
+    return SageError(
+        f"the {whose}'s lock cannot be opened: {error.strerror}",
+        where=str(path),
+        fix="let this user write beside the configuration file",
+    )
 
 
 def _holder_in(descriptor: int) -> Holder | None:

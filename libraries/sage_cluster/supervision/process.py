@@ -16,7 +16,7 @@ from sage_cluster.context import ClusterContext
 from sage_cluster.errors import SageError
 from sage_cluster.state.holder import Holder, is_alive, is_here, send_signal
 from sage_cluster.state.json_file import JsonFile
-from sage_cluster.state.lock import FILE_MODE, Lock, NotFreeError
+from sage_cluster.state.lock import FILE_MODE, Lock, NotFreeError, cannot_open
 from sage_cluster.state.paths import StatePaths
 from sage_cluster.supervision.supervisor import Supervisor
 from sage_cluster.waiting import wait_until
@@ -56,11 +56,7 @@ class SupervisorProcess:
                     fix="leave it to that one, or stop the cluster first",
                 ) from error
             except OSError as error:
-                raise SageError(
-                    f"the supervisor's lock cannot be opened: {error.strerror}",
-                    where=str(self._lock.path),
-                    fix="let this user write beside the configuration file",
-                ) from error
+                raise cannot_open("supervisor", self._lock.path, error) from error
             supervisor = Supervisor(ClusterContext.of(config_manager), self._states.publish)
             for number in (signal.SIGTERM, signal.SIGINT):
                 signal.signal(number, lambda *_: supervisor.stop())

@@ -11,7 +11,6 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
-from itertools import islice
 from typing import Any
 
 from sage_cluster.config.file import identity
@@ -114,7 +113,8 @@ class Supervisor:
             self._attempt("judging", lambda: self._judge(list(self._records.values()), self._settings))
             self._rest = Deadline(max(TICK_SECONDS, REST_FACTOR * (time.thread_time() - used)))
         elif not busy and ended:
-            records = [r for name in {*ended, *self._heads()} if (r := self._records.get(name))]
+            names = {*ended, head.name} if (head := self._head()) else ended
+            records = [record for name in names if (record := self._records.get(name))]
             self._attempt("judging", lambda: self._judge(records, self._settings))
         if self._unpublished:
             self._attempt("publishing", self._publish_states)
@@ -190,11 +190,9 @@ class Supervisor:
             self._reset(record)
 
     def _watch(self, record: NodeRecord, node: RayNode) -> None:
-        def signal(_: str, heard: dict[str, Any]) -> None:
-            self._signals.put(record, heard)
-
+        heard = partial(self._signals.put, record)
         self._records[node.name] = record
-        self._watchers[node.name] = NodeWatcher(node, self._nodes, self._settings.beat, signal)
+        self._watchers[node.name] = NodeWatcher(node, self._nodes, self._settings.beat, heard)
         self._watchers[node.name].start()
 
     def _watch_anew(self, node: RayNode, reason: str) -> None:
@@ -222,8 +220,7 @@ class Supervisor:
         self._notice_pause()  # most likely while it was waiting for what it is about to judge by
         under_repair = {name for names, _ in self._repairs for name in names}
         now = time.monotonic()
-        head_record = next((self._records[name] for name in self._heads()), None)
-        ray = self._rays_view.of(head_record, now, settings)
+        ray = self._rays_view.of(self._head(), now, settings)
         head_is_away = self._head_is_away()
         due: dict[str, Repair] = {}
 
@@ -250,12 +247,12 @@ class Supervisor:
 
     def _head_is_away(self) -> bool:
         """Whether the head is known not to work. A worker cannot start without it, so each has to wait for it."""
-        away = (Health.LOST, Health.RECOVERING, Health.QUARANTINED)
-        return any(self._records[name].state in away for name in self._heads())
+        head = self._head()
+        return head is not None and head.state in (Health.LOST, Health.RECOVERING, Health.QUARANTINED)
 
-    def _heads(self) -> list[str]:
-        """The head's name, if it is watched; it is the first in the configuration, so the first here nearly always."""
-        return list(islice((record.name for record in self._records.values() if record.role == "head"), 1))
+    def _head(self) -> NodeRecord | None:
+        """The head's record, if it is watched; the first in the configuration, so nearly always here."""
+        return next((record for record in self._records.values() if record.role == "head"), None)
 
     def _note(self, record: NodeRecord, verdict: Verdict, now: float, settings: RecoveryConfig) -> None:
         """Keep the verdict; a change of state is an event."""

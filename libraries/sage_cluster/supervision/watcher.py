@@ -13,8 +13,8 @@ from sage_cluster.nodes.agent import RayNodes
 from sage_cluster.nodes.spec import RayNode
 from sage_cluster.nodes.watch_stream import WatchStream
 
-Signal = Callable[[str, dict[str, Any]], None]
-"""Called with the node's name and what was heard: ``heartbeat``, ``ended``, ``sshd_refuses``, ``contact_error``, or
+Signal = Callable[[dict[str, Any]], None]
+"""Called with what was heard: ``heartbeat``, ``ended``, ``sshd_refuses``, ``contact_error``, or
 ``watch_error`` for one that nobody foresaw."""
 
 READ_SECONDS = 1.0  # at most; what comes is read at once
@@ -27,11 +27,11 @@ SSHD_TIMEOUT = 2.0
 class NodeWatcher(threading.Thread):
     """Runs until `stop`. Signals come from this thread."""
 
-    def __init__(self, node: RayNode, nodes: RayNodes, beat_seconds: float, signal: Signal) -> None:
+    def __init__(self, node: RayNode, nodes: RayNodes, heartbeat_seconds: float, signal: Signal) -> None:
         super().__init__(name=f"watch-{node.name}", daemon=True)
         self._node = node
         self._nodes = nodes
-        self._heartbeat_seconds = beat_seconds
+        self._heartbeat_seconds = heartbeat_seconds
         self._signal = signal
         self._ended = threading.Event()
         self._keeps_connection = False
@@ -42,9 +42,9 @@ class NodeWatcher(threading.Thread):
         self._keeps_connection = successor is not None and successor.target == self._node.target
         self._ended.set()
 
-    def watches(self, node: RayNode, beat_seconds: float) -> bool:
+    def watches(self, node: RayNode, heartbeat_seconds: float) -> bool:
         """Whether it watches this node as it is configured now."""
-        return (self._node, self._heartbeat_seconds) == (node, beat_seconds)
+        return (self._node, self._heartbeat_seconds) == (node, heartbeat_seconds)
 
     def wish(self, line: str) -> None:
         """Ask the node's watch for something, with the next ping: "respawn dashboard"."""
@@ -57,7 +57,7 @@ class NodeWatcher(threading.Thread):
                 self._watch()
             except Exception as error:  # noqa: BLE001 - it is told, and the watch begun again
                 said = f"{type(error).__name__}: {error}"
-                self._signal(self._node.name, {"contact_error": f"its watch failed: {said}", "watch_error": said})
+                self._signal({"contact_error": f"its watch failed: {said}", "watch_error": said})
             if not self._keeps_connection:
                 self._nodes.forget(self._node)
             self._ended.wait(RETRY_SECONDS)
@@ -67,13 +67,13 @@ class NodeWatcher(threading.Thread):
             stream = self._nodes.watch(self._node)
         except SageError as error:
             refused = isinstance(error, ConnectionRefusedByHostError)
-            self._signal(self._node.name, {"contact_error": str(error), "sshd_refuses": refused})
+            self._signal({"contact_error": str(error), "sshd_refuses": refused})
             return
-        self._signal(self._node.name, {"sshd_refuses": False})  # it has just let us in
+        self._signal({"sshd_refuses": False})  # it has just let us in
         try:
             self._listen(stream)
         except SageError as error:
-            self._signal(self._node.name, {"contact_error": str(error)})
+            self._signal({"contact_error": str(error)})
         finally:
             stream.close()
 
@@ -89,10 +89,10 @@ class NodeWatcher(threading.Thread):
                 pinged = now
             until_ping = max(0.0, pinged + self._heartbeat_seconds - now)
             for message in stream.messages(min(READ_SECONDS, until_ping)):
-                self._signal(self._node.name, {**message})
+                self._signal({**message})
             if now - asked_sshd >= (SSHD_AGAIN_SECONDS if refused else SSHD_SECONDS):
                 before, refused = refused, self._sshd_refuses()
-                self._signal(self._node.name, {"sshd_refuses": before and refused})
+                self._signal({"sshd_refuses": before and refused})
                 asked_sshd = now
 
     def _sshd_refuses(self) -> bool:

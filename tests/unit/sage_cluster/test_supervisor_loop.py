@@ -65,7 +65,7 @@ class Watcher(threading.Thread):
 
     def run(self) -> None:
         while not self.ended.wait(0.05):
-            self.signal(self.node.name, Watcher.says.get(self.node.name, {"heartbeat": RUNS}))
+            self.signal(Watcher.says.get(self.node.name, {"heartbeat": RUNS}))
 
 
 class Repairer:
@@ -200,7 +200,7 @@ def test_a_node_that_is_configured_otherwise_is_watched_anew(
         old, new = watchers_of(name)
         wait_for(new.is_alive)
         # What the old one still hears is about another place, and moves nobody to a repair there.
-        old.signal(name, {"heartbeat": {**RUNS, "running": []}})
+        old.signal({"heartbeat": {**RUNS, "running": []}})
     wait_for(running.states, {"head": "running", "w1": "running", "w2": "running"})
     assert running.events("decided") == []
 
@@ -234,7 +234,7 @@ def test_a_watch_survives_an_error_that_nobody_thought_of(monkeypatch: pytest.Mo
     told: list[str] = []
     node: Any = type("Node", (), {"name": "w1"})
     nodes: Any = Nodes()
-    watcher = NodeWatcher(node, nodes, 1.0, lambda _, heard: told.append(str(heard.get("contact_error"))))
+    watcher = NodeWatcher(node, nodes, 1.0, lambda heard: told.append(str(heard.get("contact_error"))))
     watcher.start()
     wait_for(lambda: "away again" in told)
     watcher.stop()

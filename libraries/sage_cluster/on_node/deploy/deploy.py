@@ -40,7 +40,7 @@ def deploy(spec: DeploySpec, channel: Channel) -> Deployed:
 
 
 @in_conversation
-def rollback(spec: RollbackSpec, _talk: Channel) -> Deployed:
+def rollback(spec: RollbackSpec, _channel: Channel) -> Deployed:
     """Switch to the release before the current one, once it has been tried. Answers as `deploy`. Raises DeployError."""
     store = Store(spec["sage_home"])
     environment = find_environment(spec["ray_command"], spec["python_path"], spec["conda_env"])

@@ -32,7 +32,7 @@ print({answer!r} + json.dumps({
 
 
 @in_conversation
-def facts(spec: NodeSpec, _talk: Channel) -> Facts:
+def facts(spec: NodeSpec, _channel: Channel) -> Facts:
     """``python``, ``implementation``, ``machine``, ``libc`` and ``installed`` (names and versions) of Ray's Python.
 
     Raises DeployError, EnvironmentNotFoundError.

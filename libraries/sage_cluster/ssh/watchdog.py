@@ -1,4 +1,4 @@
-"""Deadlines for calls that know none: what they wait for is taken away when their time is over.
+"""A watchdog for calls that know no deadline: what they wait for is taken away when their time is over.
 
 paramiko waits without a limit in several places (an answer to "exec", room to send, a new exchange of keys), and where
 it has one it measures by the wall clock. All of them end when the connection's socket is shut down.
@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from functools import cache
 
 
-class Deadline:
+class Watchdog:
     """A time at which something is done, unless it is cancelled before."""
 
     def __init__(self, seconds: float, act: Callable[[], object]) -> None:
@@ -40,27 +40,27 @@ class Deadline:
 
 
 @contextmanager
-def within(seconds: float, act: Callable[[], object]) -> Iterator[Deadline]:
+def within(seconds: float, act: Callable[[], object]) -> Iterator[Watchdog]:
     """Do the body; when it takes longer, ``act`` is called in another thread, once, and must not block."""
-    deadline = Deadline(seconds, act)
-    _watch().add(deadline)
+    watchdog = Watchdog(seconds, act)
+    _watch().add(watchdog)
     try:
-        yield deadline
+        yield watchdog
     finally:
-        deadline.cancel()
+        watchdog.cancel()
 
 
 class _Watch(threading.Thread):
     def __init__(self) -> None:
-        super().__init__(name="ssh-deadlines", daemon=True)
+        super().__init__(name="ssh-watchdogs", daemon=True)
         self._changed = threading.Condition()
-        self._pending: list[tuple[float, int, Deadline]] = []
+        self._pending: list[tuple[float, int, Watchdog]] = []
         self._numbers = itertools.count()
         self.start()
 
-    def add(self, deadline: Deadline) -> None:
+    def add(self, watchdog: Watchdog) -> None:
         with self._changed:
-            entry = (deadline.at, next(self._numbers), deadline)
+            entry = (watchdog.at, next(self._numbers), watchdog)
             heapq.heappush(self._pending, entry)
             if self._pending[0] is entry:
                 self._changed.notify()
@@ -70,8 +70,8 @@ class _Watch(threading.Thread):
             with self._changed:
                 while not self._pending or self._pending[0][0] > time.monotonic():
                     self._changed.wait(self._pending[0][0] - time.monotonic() if self._pending else None)
-                deadline = heapq.heappop(self._pending)[2]
-            deadline.act()
+                watchdog = heapq.heappop(self._pending)[2]
+            watchdog.act()
 
 
 @cache
