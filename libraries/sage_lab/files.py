@@ -21,15 +21,19 @@ USER = "sage"
 SSH_PORT = 22
 HOST_KEY = "ssh_host_ed25519_key"
 TEMP_DIRECTORY = "/tmp/ray"  # noqa: S108 - on the nodes
-CONTROLLER_ADDRESSES = {
-    "controller": f"{CLUSTER_NETWORK}.{CONTROLLER}",
-    "controller-control": f"{CONTROL_NETWORK}.{CONTROLLER}",
-}
 CONNECT_TIMEOUT = 10
 """Seconds that OpenSSH waits for a node of pace 1."""
 SLOW_NODES = "sage_lab.slow_nodes"
 """The entry points of those who wait for the nodes beside OpenSSH; each is called with the SAGE configuration's path
 and the pace."""
+
+
+def controller_addresses(control: str, cluster: str) -> dict[str, str]:
+    """This machine's addresses by their names, on these two networks (the first three numbers of each)."""
+    return {"controller": f"{cluster}.{CONTROLLER}", "controller-control": f"{control}.{CONTROLLER}"}
+
+
+CONTROLLER_ADDRESSES = controller_addresses(CONTROL_NETWORK, CLUSTER_NETWORK)
 
 
 def make_key(path: Path, comment: str) -> str:
@@ -73,7 +77,7 @@ def hosts(nodes: Sequence[LabNode], controller: Mapping[str, str] = CONTROLLER_A
     return "\n".join(lines) + "\n"
 
 
-def hosts_of_controller(nodes: Sequence[LabNode], controller: Mapping[str, str] = CONTROLLER_ADDRESSES) -> str:
+def hosts_of_controller(nodes: Sequence[LabNode], controller: Mapping[str, str]) -> str:
     """The hosts file of an entered controller, which knows its own machine's name too."""
     return hosts(nodes, controller) + f"{controller['controller']} {socket.gethostname()}\n"
 

@@ -128,7 +128,7 @@ def down(name: str | None, as_json: bool) -> None:
       sage-lab down
       sage-lab down --name lab-3fa2c1
     """
-    _print_removed({default_name() if name is None else name: sweep(name)}, as_json)
+    _print_removed({name or default_name(): sweep(name)}, as_json)
 
 
 @commands.command("sweep")
@@ -148,7 +148,7 @@ def sweep_command(name: str | None, everything: bool, as_json: bool) -> None:
     """
     if everything and name is not None:
         raise click.UsageError("--all and --name exclude each other")
-    labs = leftovers() if everything else [default_name() if name is None else name]
+    labs = leftovers() if everything else [name or default_name()]
     _print_removed({lab: sweep(lab) for lab in labs}, as_json)
 
 

@@ -96,7 +96,7 @@ def _needs_of_kernel(what: str) -> Callable[[Lab], str]:
 
     def check(lab: Lab) -> str:
         if lab.name not in tried:
-            running = next((node.name for node in lab.status() if node.state == "running"), "")
+            running = next((node.name for node in lab.nodes if node.health().state == "running"), "")
             if not running:
                 return "no node runs on which it could be tried"
             tried[lab.name] = str(ask(lab, running, network_faults.try_kernel, {"what": what})["refused"])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from sage_lab.faults.fault import Fault
 from sage_lab.faults.lease import end_lease
 from sage_lab.lab import Lab
 from sage_lab.ledger import Left, undoes
+from sage_lab.state import read_description
 
 
 @undoes(record.LEDGER_KIND, owns=lambda lab, target: Path(target) == record.path_of(lab, Path(target).stem))
@@ -30,10 +30,7 @@ def discard_fault(target: str) -> bool | Left:
 
 
 def _machines_stay(lab: Path) -> bool:
-    try:
-        return bool(json.loads((lab / "lab.json").read_text(encoding="utf-8"))["provider"] == "static")
-    except (OSError, ValueError, KeyError, TypeError):
-        return False
+    return (read_description(lab) or {}).get("provider") == "static"
 
 
 def _heal(path: Path) -> Left | None:

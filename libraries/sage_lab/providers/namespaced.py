@@ -13,7 +13,7 @@ from typing import Any, ClassVar, NamedTuple, Protocol, TypeVar
 from sage_lab import files
 from sage_lab.errors import CommandTimeoutError, LabError, NodeStateError
 from sage_lab.ledger import Ledger
-from sage_lab.machine import cgroups, commands, environment, lock, namespaces
+from sage_lab.machine import commands, environment, lock, namespaces
 from sage_lab.machine.namespaces import outside
 from sage_lab.model import Completed, NodeHealth, State
 from sage_lab.providers import Capability, Machine, Provider, sshd
@@ -61,8 +61,8 @@ class Runtime(Protocol):
     def limit_processes(self, node: str, most: int) -> None:
         """Let the container have at most so many processes."""
 
-    def group(self, node: str) -> str:
-        """The control group that bounds the container's memory."""
+    def memory(self, node: str, process: int) -> tuple[int, int]:
+        """The bytes of memory that a running container uses, and its limit; ``process`` is its first."""
 
 
 class NamespacedProvider(Provider):
@@ -132,7 +132,7 @@ class NamespacedMachine(Machine):
             state=state,
             ssh=sshd.answers(self.provider.inside, self),
             plugged=self._plugged(process),
-            memory=cgroups.usage(self.provider.runtime.group(self.name)) if process else (0, 0),
+            memory=self.provider.runtime.memory(self.name, process) if process else (0, 0),
             disk=self.provider.layers.usage(self.name),
         )
 

@@ -78,18 +78,17 @@ def _panicked(lab: Lab, node: str, plan: Plan) -> str:
     return "the SSH server answers"
 
 
-def _revive(lab: Lab, node: str, _: Plan) -> None:
+def _reboot(lab: Lab, node: str, _: Plan) -> None:
+    lab.node(node).power_off()
+    lab.node(node).power_on()
+
+
+def _revive(lab: Lab, node: str, plan: Plan) -> None:
     """Off and on; one that runs is left alone."""
     try:
         _greets(lab, node)
     except OSError:
-        lab.node(node).power_off()
-        lab.node(node).power_on()
-
-
-def _reboot(lab: Lab, node: str, _: Plan) -> None:
-    lab.node(node).power_off()
-    lab.node(node).power_on()
+        _reboot(lab, node, plan)
 
 
 def _rebooted(lab: Lab, node: str, plan: Plan) -> str:

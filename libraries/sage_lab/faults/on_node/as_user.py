@@ -6,6 +6,7 @@ import errno
 import os
 import pwd
 from collections.abc import Callable
+from pathlib import Path
 
 from sage_lab.faults.on_node.processes import USER
 
@@ -29,6 +30,12 @@ def as_user(work: Callable[[], object]) -> int:
         finally:
             os._exit(code)
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+def give_to_user(path: Path) -> None:
+    """Make the cluster's user the owner of a file, a directory or a link itself."""
+    user = pwd.getpwnam(USER)
+    os.chown(path, user.pw_uid, user.pw_gid, follow_symlinks=False)
 
 
 def said(code: int) -> str:

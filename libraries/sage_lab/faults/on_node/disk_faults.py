@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import errno
 import os
-import pwd
 from pathlib import Path
 from typing import Any
 
-from sage_lab.faults.on_node.as_user import as_user, said
+from sage_lab.faults.on_node.as_user import as_user, give_to_user, said
 from sage_lab.faults.on_node.effect import CannotError, Effect
 from sage_lab.faults.on_node.processes import USER
 
@@ -86,8 +85,7 @@ class UnwritableDirectory(Effect):
         path = Path(self.plan["directory"])
         if self.plan["made"]:
             path.mkdir(exist_ok=True)
-            user = pwd.getpwnam(USER)
-            os.chown(path, user.pw_uid, user.pw_gid)
+            give_to_user(path)
         path.chmod(self.plan["mode"] & ~0o222)
 
     def heal(self) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import pwd
 import shutil
 import socket
 import subprocess
@@ -12,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from sage_lab.faults.on_node import lease
+from sage_lab.faults.on_node.as_user import give_to_user
 from sage_lab.faults.on_node.effect import CannotError, Effect
-from sage_lab.faults.on_node.processes import USER
 from sage_lab.faults.on_node.sockets import listeners
 
 STALE = "session_2020-01-01_00-00-00_000000_1"
@@ -77,7 +75,7 @@ class StaleSession(Effect):
         (session / "node_ip_address.json").write_text('{"node_ip_address": "192.0.2.1"}', encoding="utf-8")
         self._point(str(session))
         for path in [session, *session.rglob("*"), *([self._root] if self.plan["made"] else [])]:
-            _give_to_user(path)
+            give_to_user(path)
 
     def heal(self) -> None:
         """Remove exactly that; a session made meanwhile stays the latest."""
@@ -104,7 +102,7 @@ class StaleSession(Effect):
     def _point(self, target: str) -> None:
         scratch = self._root / f"{LATEST}.{self.fault}"
         scratch.symlink_to(target)
-        _give_to_user(scratch)  # Ray's links are its user's, and a stop leaves those of others alone
+        give_to_user(scratch)  # Ray's links are its user's, and a stop leaves those of others alone
         scratch.replace(self._root / LATEST)
 
 
@@ -170,11 +168,6 @@ class WrongRayVersion(MovedAside):
         said = subprocess.run([path, "--version"], capture_output=True, text=True, check=False, timeout=20)
         words = said.stdout.split() or said.stderr.split()
         return "" if words and words[-1] == self.plan["version"] else f"{path} says {' '.join(words[-20:])}"
-
-
-def _give_to_user(path: Path) -> None:
-    user = pwd.getpwnam(USER)
-    os.chown(path, user.pw_uid, user.pw_gid, follow_symlinks=False)
 
 
 def _move(source: Path, target: Path) -> None:

@@ -103,9 +103,9 @@ class Engine:
         """Let a service's container have at most so many processes."""
         self.run("update", "--pids-limit", str(most), self.container(node))
 
-    def group(self, node: str) -> str:
-        """The control group of a service's container; nothing when it is off."""
-        return cgroups.group_of(self.look(node)[1])
+    def memory(self, node: str, process: int) -> tuple[int, int]:  # noqa: ARG002 - the process tells the group
+        """The bytes of memory that a service's container uses, and its limit."""
+        return cgroups.usage(cgroups.group_of(process))
 
     def start_project(self, files: Sequence[Path], settings: Path, *, timeout: float) -> None:
         """Make and start all that these Compose files name, with the variables of ``settings``."""

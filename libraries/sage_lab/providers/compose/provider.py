@@ -46,10 +46,7 @@ class ComposeProvider(NamespacedProvider):
         """Make the image and all nodes, and wait until each answers over SSH; raises LabError."""
         self._choose()
         user_key, host_keys = self.make_keys()
-        controller = {
-            "controller": self.controller_address(),
-            "controller-control": f"{self._made['control']}.{CONTROLLER}",
-        }
+        controller = files.controller_addresses(self._made["control"], self._made["cluster"])
         files.write_all(self.directory, self.machines, host_keys, controller=controller)
         for node in self.machines:
             self._make_disk(project.disk(self.directory, node))

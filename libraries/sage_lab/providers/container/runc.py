@@ -157,6 +157,10 @@ class Runtime:
         """Let a paused container go on."""
         commands.run([*self._runc, "resume", self._id(node)])
 
+    def memory(self, node: str, process: int) -> tuple[int, int]:  # noqa: ARG002 - the group goes by the name
+        """The bytes of memory that the container uses, and its limit."""
+        return cgroups.usage(self.group(node))
+
     def limit_processes(self, node: str, most: int) -> None:
         """Let the container have at most so many processes."""
         cgroups.limit_processes(self.group(node), most)

@@ -14,7 +14,7 @@ from sage_lab.errors import LabError, MachineError, NodeStateError
 from sage_lab.inventory import Inventory, ListedMachine
 from sage_lab.model import Completed, LabNode, NodeHealth
 from sage_lab.progress import Report, step
-from sage_lab.providers import Capability, Machine, Provider, sshd
+from sage_lab.providers import Capability, Machine, Provider, free_networks, sshd
 from sage_lab.providers.ssh_access import Access, SshAccess
 from sage_lab.providers.static import check
 
@@ -80,12 +80,9 @@ class StaticProvider(Provider):
 
     def _has_cluster_link(self) -> bool:
         """Whether every machine has two links, and the one for the cluster has the name that faults cut."""
-        try:
-            facts = json.loads((self.directory / _FACTS).read_text(encoding="utf-8"))
-        except FileNotFoundError:
-            return False
+        facts = free_networks.recall(self.directory / _FACTS)
         apart = all(node.control_address != node.cluster_address for node in self.machines)
-        return apart and all(_LINK in facts[node.name]["links"] for node in self.machines)
+        return bool(facts) and apart and all(_LINK in facts[node.name]["links"] for node in self.machines)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -167,10 +167,7 @@ class VagrantProvider(Provider):
                     "its SSH server has no ed25519 host key", where=node.name, fix="see its console"
                 )
             keys.append(found_keys[0].partition(" ")[2])
-        controller = {
-            "controller": self.controller_address(),
-            "controller-control": f"{self._made['control']}.{CONTROLLER}",
-        }
+        controller = files.controller_addresses(self._made["control"], self._made["cluster"])
         files.write_all(
             self.directory,
             self.machines,
