@@ -3,16 +3,52 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from SageLibrary.recording.budgets import budget_of
-
 AIM = 0.99
 REPAIR_PER_START = 1.2
+
+
+@dataclass(frozen=True)
+class Budget:
+    """Seconds after injection; None where nothing is promised."""
+
+    noticed: float | None = None
+    repaired: float | None = None
+
+
+PROCESS_DEATH = Budget(noticed=0.2)
+RAYLET_DEATH = Budget(noticed=0.2, repaired=30.0)
+NO_ANSWER = Budget(noticed=5.0)
+NOTHING_PROMISED = Budget()
+BUDGETS = {
+    "raylet killed": RAYLET_DEATH,
+    "raylet terminated": RAYLET_DEATH,
+    "raylet crash loop": PROCESS_DEATH,
+    "gcs killed": PROCESS_DEATH,
+    "dashboard killed": PROCESS_DEATH,
+    "raylet stopped": NO_ANSWER,
+    "gcs stopped": NO_ANSWER,
+    "frozen": NO_ANSWER,
+    "power cut": NO_ANSWER,
+    "reboot": NO_ANSWER,
+    "isolated": NO_ANSWER,
+    "one way in": NO_ANSWER,
+    "one way out": NO_ANSWER,
+    "halves": NO_ANSWER,
+    "rejecting": NO_ANSWER,
+    "unplugged": NO_ANSWER,
+}
+
+
+def budget_of(kind: str) -> Budget:
+    """The budget of a kind of fault; nothing is promised for a kind that the table does not know."""
+    return BUDGETS.get(kind, NOTHING_PROMISED)
 
 
 def headline(results: dict[str, Any]) -> str:

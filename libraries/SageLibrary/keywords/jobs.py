@@ -1,4 +1,4 @@
-"""Words for Ray's jobs: drivers from ``resources/jobs`` on the head, and what they answer."""
+"""Keywords for Ray's jobs: drivers from ``resources/jobs`` on the head, and what they answer."""
 
 from __future__ import annotations
 

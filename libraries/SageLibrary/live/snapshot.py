@@ -15,6 +15,7 @@ from sage_lab.errors import LabError
 from sage_lab.faults import Family, active, kind_of
 from sage_lab.faults import events as fault_events
 from sage_lab.lab import Lab
+from SageLibrary.recording.events import read_events
 
 RUN = "run.json"
 """Written by who runs suites on the lab: suite, test, step, number, total, passed, failed, states by node, ended; pid
@@ -86,8 +87,12 @@ class Watcher:
             for e in self._journal.last(MOST_EVENTS)
         ]
         found += [
-            {"time": e["time"], "node": ", ".join(e["targets"]), "text": f"fault {e['kind']}: {e['event']}"}
-            for e in fault_events.read(self._lab.directory)[-MOST_EVENTS:]
+            {
+                "time": e.details.get("time", ""),
+                "node": ", ".join(e.details.get("targets", ())),
+                "text": f"fault {e.details.get('kind', '')}: {e.name}",
+            }
+            for e in read_events(self._lab.directory / fault_events.FILE).events[-MOST_EVENTS:]
         ]
         return sorted(found, key=lambda event: str(event["time"]), reverse=True)[:MOST_EVENTS]
 

@@ -91,6 +91,11 @@ class Figures:
         """Whether the row that asked for its times failed."""
         return self.fault.asked is not None and self.fault.asked.failed
 
+    @property
+    def over_budget(self) -> bool:
+        """Whether it was noticed or repaired later than its row asked for."""
+        return Kept.NO in {self.noticed_kept, self.repaired_kept}
+
     def to_dict(self) -> dict[str, Any]:
         """As plain values; ``noticed_kept`` and ``repaired_kept`` are within, over budget, open or no budget.
 
@@ -118,9 +123,9 @@ class Figures:
         }
 
     def _kept(self, seconds: float | None, limit: float | None, watched: float) -> Kept:
-        if limit is None:
-            return Kept.NO_BUDGET
-        return check(seconds, limit, watched) if self.row_failed else Kept.YES  # a row that passed has measured it
+        if limit is not None and not self.row_failed:
+            return Kept.YES  # a row that passed has measured it
+        return check(seconds, limit, watched)
 
 
 def measure(recording: Recording) -> list[Figures]:

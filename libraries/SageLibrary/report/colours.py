@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from SageLibrary.recording.budgets import Kept
-
 COLOURS = {
     "running": "#2e9e5b",
     "starting": "#8fd3aa",
@@ -29,7 +27,6 @@ DOWN = {"stopped", "removed", "unreachable", "cut_off", "hung", "lost", "recover
 UNKNOWN = "#e0573e"
 BAD = "#e0483e"
 GOOD = "#2e9e5b"
-KEPT_COLOURS = {Kept.YES: GOOD, Kept.NO: BAD, Kept.OPEN: "currentColor", Kept.NO_BUDGET: "currentColor"}
 
 
 def colour_of(state: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from SageLibrary.recording.verdict import BAD, GRAVEST_FIRST, MEANING, Outcome
+from SageLibrary.recording.verdict import GRAVEST_FIRST, MEANING, Outcome
 from SageLibrary.report import wording
 
 BAD_FIRST = (*GRAVEST_FIRST, Outcome.SKIPPED)
@@ -16,10 +16,8 @@ _templates = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
-_templates.globals.update(BAD=BAD, BAD_FIRST=BAD_FIRST, MEANING=MEANING)
-_templates.filters.update(
-    px="{:.1f}".format, whole="{:.0f}".format, seconds=wording.seconds, moment=wording.moment, plain=wording.plain
-)
+_templates.globals.update(BAD_FIRST=BAD_FIRST, MEANING=MEANING)
+_templates.filters.update(px="{:.1f}".format, whole="{:.0f}".format, seconds=wording.seconds, moment=wording.moment)
 
 
 def render(template: str, **values: object) -> str:

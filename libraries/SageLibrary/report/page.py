@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from SageLibrary.recording.budgets import Kept
 from SageLibrary.recording.run import RecordedTest, Run
 from SageLibrary.recording.verdict import BAD, Outcome, verdict_of
 from SageLibrary.report import faults_table, green, trend
@@ -60,7 +59,7 @@ def headline(run: Run) -> tuple[str, str]:
     if bad:
         passed = f"{run.count(Outcome.PASSED)} of {ran} tests passed"
         asked = [figures for _, figures in run.figures if figures.fault.asked]
-        over = sum(1 for figures in asked if Kept.NO in {figures.noticed_kept, figures.repaired_kept})
+        over = sum(figures.over_budget for figures in asked)
         late = f"; {over} of {len(asked)} faults over budget" if over else ""
         return f"{verdict.capitalize()}: {', '.join([passed, *bad])}{late}.", verdict
     return f"{'The test' if ran == 1 else f'All {ran} tests'} passed.", verdict

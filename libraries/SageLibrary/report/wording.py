@@ -64,7 +64,7 @@ def beside(figures: Figures, node: str) -> str:
 
 def verdict(figures: Figures) -> tuple[str, bool]:
     """Whether the row got what it asked for, in words and as a truth; no words where no row asked for a time."""
-    if Kept.NO in {figures.noticed_kept, figures.repaired_kept}:
+    if figures.over_budget:
         return "over budget", False
     if figures.row_failed:
         return "failed", False

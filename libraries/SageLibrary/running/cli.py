@@ -138,13 +138,7 @@ def rerun_command(context: click.Context, directory: Path, times: int, variables
 @main.command("check")
 @_selection
 @_variables
-def check_command(
-    suites: tuple[str, ...],
-    include: tuple[str, ...],
-    exclude: tuple[str, ...],
-    tests: tuple[str, ...],
-    variables: tuple[str, ...],
-) -> None:
+def check_command(suites: tuple[str, ...], **selection: tuple[str, ...]) -> None:
     """Find misspelt keywords, faults, nodes and times, each with its place. Touches no machine and no results.
 
     The exit status is 1 when there is one.
@@ -154,7 +148,7 @@ def check_command(
       sage-test check robot
       sage-test check --variable WORKER_COUNT:10 robot/scaling.robot
     """
-    planned = _planned(suites, {}, include, exclude, tests, variables)
+    planned = _planned(suites, {}, **selection)
     wrong = [test for test in planned if test.problem]
     for problem in dict.fromkeys(line for test in wrong for line in test.problem.splitlines()):
         click.echo(problem)
@@ -168,15 +162,7 @@ def check_command(
 @_variables
 @click.option("--results", type=click.Path(path_type=Path), default=Path("results"), help="Where earlier runs lie.")
 @click.option("--json", "json", is_flag=True, help="Print JSON.")
-def plan_command(
-    suites: tuple[str, ...],
-    include: tuple[str, ...],
-    exclude: tuple[str, ...],
-    tests: tuple[str, ...],
-    variables: tuple[str, ...],
-    results: Path,
-    json: bool,
-) -> None:
+def plan_command(suites: tuple[str, ...], results: Path, json: bool, **selection: tuple[str, ...]) -> None:
     """Print the tests, the nodes and faults in them, and the expected minutes. Touches no machine.
 
     The exit status is 1 when a test could not run, because of a misspelt word for example.
@@ -187,7 +173,7 @@ def plan_command(
       sage-test plan --include destructive --json robot
     """
     durations = earlier_durations(recordings(results))
-    planned = _planned(suites, durations, include, exclude, tests, variables)
+    planned = _planned(suites, durations, **selection)
     click.echo(as_json(planned) if json else as_text(planned))
     sys.exit(1 if any(test.problem for test in planned) else 0)
 
@@ -195,16 +181,9 @@ def plan_command(
 main.add_command(verdict, "verdict")
 
 
-def _planned(
-    suites: tuple[str, ...],
-    durations: Durations,
-    include: tuple[str, ...],
-    exclude: tuple[str, ...],
-    tests: tuple[str, ...],
-    variables: tuple[str, ...],
-) -> list[PlannedTest]:
+def _planned(suites: tuple[str, ...], durations: Durations, **selection: tuple[str, ...]) -> list[PlannedTest]:
     try:
-        return plan(suites, durations, include=include, exclude=exclude, tests=tests, variables=variables)
+        return plan(suites, durations, **selection)
     except DataError as error:
         raise click.UsageError(str(error)) from error
 

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from benchmarks.reliability_tables import BUDGETS
 
 from sage_lab.faults import catalogue
-from SageLibrary.recording.budgets import BUDGETS, Kept, check
+from SageLibrary.recording.budgets import Kept, check
 from SageLibrary.recording.events import read_events
 from SageLibrary.recording.figures import Figures, measure
 from SageLibrary.recording.recording import Asked, Recording, Sight, collect

@@ -19,6 +19,7 @@ import pytest
 
 from sage_cluster.operations.journal import Journal
 from sage_cluster.supervision.process import SupervisorProcess
+from sage_lab.faults.events import FILE
 from sage_lab.lab import Lab
 from sage_lab.model import LabNode, NodeHealth
 from SageLibrary.live.forward import Forward
@@ -61,6 +62,7 @@ def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     journal.record("begin", time="2026-01-01T00:00:03", operation="start <b>cluster</b>")
     with journal.path.open("a") as file:
         file.write('{"time": "2026')
+    (tmp_path / FILE).write_text('{"time": "2026')
     watcher = Watcher(lab)
     watcher.start()
     watcher.stop()
