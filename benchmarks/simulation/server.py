@@ -67,25 +67,24 @@ def _free_port() -> int:
 
 
 async def _command(cluster: SimulatedCluster, process: asyncssh.SSHServerProcess[bytes]) -> None:
-    """Do one command as a node does: the program that comes on standard input is read, not run."""
-    words = shlex.split(process.command or "")
-    address = str(process.get_extra_info("sockname")[0])
-    command, spec = words[-2], json.loads(words[-1])
+    """Do one command as a node does: the program in the command line is not run."""
+    command, told, nonce = shlex.split(process.command or "")[-3:]
+    address, spec = str(process.get_extra_info("sockname")[0]), json.loads(told)
+
     if command == "watch":
-        await process.stdin.readexactly(int(words[-3]))
         await _watch(cluster, process, address, spec)
     else:
         await process.stdin.read()
-        answer = ANSWER + json.dumps(cluster.answer(address, command, spec))
-        process.stdout.write(answer.encode() + b"\n")
+        answer = f"{ANSWER}{nonce}{json.dumps(cluster.answer(address, command, spec))}\n"
+        process.stdout.write(answer.encode())
         process.exit(0)
 
 
 async def _watch(
     cluster: SimulatedCluster, process: asyncssh.SSHServerProcess[bytes], address: str, spec: dict[str, object]
 ) -> None:
-    def say(line: dict[str, object]) -> None:
-        process.stdout.write(json.dumps(line).encode() + b"\n")
+    def say(message: dict[str, object]) -> None:
+        process.stdout.write(f"{spec['message_frame']}{json.dumps(message)}\n".encode())
 
     forget = cluster.watch(address, lambda: say({"ended": "raylet", "pid": 1}))
     try:

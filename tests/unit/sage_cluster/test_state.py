@@ -16,6 +16,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,7 @@ from sage_cluster.state.json_file import JsonFile
 from sage_cluster.state.lock import Lock, NotFreeError
 from sage_cluster.state.paths import StatePaths
 from sage_cluster.supervision.process import SupervisorProcess
+from sage_cluster.waiting import wait_until
 from tests.support.waiting import wait_for
 
 CONFIG = "head: {host: 127.0.0.1, ssh_port: 1}\nssh: {retries: 0, connect_timeout: 1}\n"
@@ -334,18 +336,26 @@ def test_a_writer_killed_at_any_moment_leaves_whole_files_and_free_locks(
 ) -> None:
     fork = multiprocessing.get_context("fork")
     moments = random.Random(13)
-    for _ in range(50):
+
+    def begun(count: int, pid: int | None = None) -> int:
+        events = [event for event in Operations(config).journal.last(count) if pid in (None, event["pid"])]
+        return sum((event["event"], event["operation"]) == ("begin", "start cluster") for event in events)
+
+    def has_worked(pid: int | None) -> bool:
+        return begun(100, pid) >= 3
+
+    for number in range(50):
         writer = fork.Process(target=work_for_ever, args=(config,))
         writer.start()
+        if number % 2:  # the others are killed as they begin, on a busy machine before they have done anything
+            assert wait_until(partial(has_worked, writer.pid), 20), "it hardly came to work"
         writer.join(moments.uniform(0.0, 0.08))
         writer.kill()
         writer.join(10)
         with Operations(config).exclusive("stop cluster"):
             assert Membership(config).wanted() <= {"127.0.0.1", *(f"w{number}" for number in range(1000))}
             ConfigManager(config).load()
-    events = Operations(config).journal.last(100_000)
-    begun = [event for event in events if (event["event"], event["operation"]) == ("begin", "start cluster")]
-    assert len(begun) > 50, "they hardly came to work"
+    assert begun(100_000) > 50, "they hardly came to work"
     assert list(config.parent.glob("*.unreadable")) == []
     assert "put aside" not in caplog.text
     assert len(list(config.parent.iterdir())) <= 10, "what the killed ones left piles up"
