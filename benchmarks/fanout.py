@@ -17,6 +17,7 @@ from benchmarks.lab import say
 from benchmarks.samples import Sample, in_turn, measure
 from sage_cluster import ConfigManager
 from sage_lab import Lab, Topology
+from sage_lab.machine.commands import dying_with_this_process
 
 NAMES = ("ours", "asyncssh", "parallel-ssh")
 ANSIBLE = "ansible"
@@ -69,7 +70,9 @@ def _client_process(lab: Lab, number: int, client: str, kind: str, count: int) -
 
     def run() -> dict[str, Any]:
         command = [sys.executable, "-m", "benchmarks", "fanout-client", lab.name, client, kind, str(count)]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=CLIENT_SECONDS, check=False)
+        done = subprocess.run(
+            dying_with_this_process(command), capture_output=True, text=True, timeout=CLIENT_SECONDS, check=False
+        )
         if done.returncode:
             raise BenchmarkError(done.stderr.strip()[-1000:], where=client, fix="run the client by hand")
         answer.update(json.loads(done.stdout))

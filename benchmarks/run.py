@@ -12,6 +12,7 @@ from typing import Any
 from benchmarks.lab import say
 from benchmarks.machine import describe
 from sage_lab import sweep
+from sage_lab.machine.commands import dying_with_this_process
 
 KINDS = ("start", "status", "fanout", "lab", "ray-up", "deployment", "scale")
 SIZES, QUICK_SIZES = (1, 3, 6, 10), (1,)
@@ -75,7 +76,13 @@ def _measure(arguments: list[str]) -> dict[str, Any]:
     """The JSON of one measuring process, or its error; its progress goes on to standard error."""
     command = [sys.executable, "-m", "benchmarks", *arguments]
     try:
-        done = subprocess.run(command, stdout=subprocess.PIPE, text=True, timeout=MEASUREMENT_SECONDS, check=False)
+        done = subprocess.run(
+            dying_with_this_process(command),
+            stdout=subprocess.PIPE,
+            text=True,
+            timeout=MEASUREMENT_SECONDS,
+            check=False,
+        )
     except subprocess.TimeoutExpired:
         return {
             "error": f"no result after {MEASUREMENT_SECONDS:g} s; run it alone: python -m benchmarks {arguments[0]}"

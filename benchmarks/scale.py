@@ -12,6 +12,7 @@ from benchmarks.cpu import CpuUsage
 from benchmarks.errors import BenchmarkError
 from benchmarks.lab import say
 from benchmarks.simulation.nodes import simulated_nodes
+from sage_lab.machine.commands import dying_with_this_process
 
 OPERATIONS = ("start", "status", "supervise")
 SIZES = (10, 100, 1000)
@@ -68,7 +69,9 @@ def faster_than_linear(rows: list[dict[str, Any]]) -> list[str]:
 
 def _client(config: str, operation: str) -> dict[str, Any]:
     command = [sys.executable, "-m", "benchmarks", "scale-client", config, operation]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=CLIENT_SECONDS, check=False)
+    done = subprocess.run(
+        dying_with_this_process(command), capture_output=True, text=True, timeout=CLIENT_SECONDS, check=False
+    )
     if done.returncode:
         raise BenchmarkError(done.stderr.strip()[-3000:], where=f"scale {operation}", fix="run it alone")
     measured: dict[str, Any] = json.loads(done.stdout)
